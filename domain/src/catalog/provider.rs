@@ -1,0 +1,83 @@
+//! A company behind models, and how it is spoken to.
+
+use crate::{name::Name, pattern::Pattern};
+use std::fmt;
+
+/// A wire format that callers and providers speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Dialect {
+    /// OpenAI's: chat completions, embeddings, models.
+    OpenAi,
+    /// Anthropic's: messages, token counting, models.
+    Anthropic,
+}
+
+impl Dialect {
+    /// Every dialect, in the order in which they are shown.
+    pub const ALL: [Self; 2] = [Self::OpenAi, Self::Anthropic];
+
+    /// The name in the catalog, in metrics and in the CLI.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OpenAi => "openai",
+            Self::Anthropic => "anthropic",
+        }
+    }
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How a credential is shown to a provider. Never in the query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuthStyle {
+    /// `Authorization: Bearer <credential>`.
+    Bearer,
+    /// `<header>: <credential>`, such as `x-api-key` or `api-key`.
+    Header(String),
+    /// Nothing is sent: a server of one's own, such as Ollama.
+    None,
+}
+
+/// Where a provider speaks one dialect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// What is spoken there.
+    pub dialect: Dialect,
+    /// An `http(s)` URL up to where the operation's path starts, such as
+    /// `https://api.openai.com/v1`. `None`: every account brings its own.
+    pub base_url: Option<String>,
+    /// How the credential is shown.
+    pub auth: AuthStyle,
+}
+
+/// A company behind models (or a server of one's own); speaks one or more dialects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provider {
+    /// Its name in the catalog, such as `openai`.
+    pub name: Name,
+    /// Its name for people, such as `OpenAI`.
+    pub title: String,
+    /// Where it speaks what; at most one endpoint a dialect.
+    pub endpoints: Vec<Endpoint>,
+    /// The environment variable that usually holds its credential.
+    pub env_var: Option<String>,
+    /// Which model names are its own: what makes them work once an account exists.
+    pub model_patterns: Vec<Pattern>,
+    /// Whether it only passes requests on to others' models. Native providers are preferred.
+    pub aggregator: bool,
+    /// Where its API is documented.
+    pub docs_url: String,
+    /// Whether it ships with Sluice, and so cannot be deleted.
+    pub built_in: bool,
+}
+
+impl Provider {
+    /// Where it speaks `dialect`, if it does.
+    pub fn endpoint(&self, dialect: Dialect) -> Option<&Endpoint> {
+        self.endpoints.iter().find(|it| it.dialect == dialect)
+    }
+}

@@ -1,0 +1,18 @@
+//! Switches of the whole installation.
+
+/// Settings that every proxy follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Most attempts that one request may make, over all its targets: 1 to 20.
+    pub max_attempts: u32,
+    /// No new attempt starts later than this after the request came, in milliseconds.
+    pub attempt_deadline_ms: u32,
+    /// Whether answers carry the `x-sluice-*` headers (account, attempts, revision).
+    pub reveal_route: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { max_attempts: 3, attempt_deadline_ms: 60_000, reveal_route: true }
+    }
+}

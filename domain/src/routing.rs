@@ -1,0 +1,8 @@
+//! Decides where a request may go. Knows no sockets, no clock, no provider's JSON.
+
+mod pick;
+mod plan;
+mod retry;
+
+pub use plan::{Ask, Attempt, Plan, Unroutable, plan};
+pub use retry::{Failure, Next, after};

@@ -1,0 +1,145 @@
+//! What a proxy runs: a catalog compiled at one revision, immutable and indexed.
+//!
+//! [`Snapshot::build`] is the only way in. The control plane calls it to refuse a
+//! bad change, a proxy calls it again because it trusts nobody.
+
+mod check;
+mod defect;
+mod index;
+
+pub use defect::Defect;
+pub use index::{Seat, SeatEndpoint};
+
+use crate::{
+    catalog::{Catalog, Edit, VirtualKey},
+    id::AccountId,
+    key::Fingerprint,
+};
+use index::Index;
+use std::sync::Arc;
+
+/// A compiled catalog.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    revision: u64,
+    catalog: Catalog,
+    index: Arc<Index>,
+}
+
+/// A model or alias as it is listed to a caller.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Listed {
+    /// What to write in `model`.
+    pub name: String,
+    /// The provider, or `sluice` for an alias of a route.
+    pub owner: String,
+}
+
+impl Snapshot {
+    /// Compiles a whole catalog.
+    ///
+    /// # Errors
+    /// Every defect at once.
+    pub fn build(catalog: Catalog, revision: u64) -> Result<Self, Vec<Defect>> {
+        let mut defects = check::all_but_keys(&catalog);
+        for key in catalog.keys.iter() {
+            check::key(&catalog, key, &mut defects);
+        }
+        if defects.is_empty() {
+            let index = Arc::new(Index::build(&catalog, None));
+            Ok(Self { revision, catalog, index })
+        } else {
+            Err(defects)
+        }
+    }
+
+    /// Compiles this catalog with a change on top: gives what [`Self::build`] would
+    /// give of the result, but compiles only what the change can have touched.
+    ///
+    /// # Errors
+    /// Every defect at once; `self` stays as it is.
+    pub fn amend(&self, change: Vec<Edit>, revision: u64) -> Result<Self, Vec<Defect>> {
+        let only_keys = change.iter().all(Edit::is_about_keys);
+        let touched: Vec<_> = change
+            .iter()
+            .filter_map(|it| if let Edit::PutKey(key) = it { Some(key.id) } else { None })
+            .collect();
+        let mut catalog = self.catalog.clone();
+        for edit in change {
+            catalog.apply(edit);
+        }
+        if !only_keys {
+            let defects = check::all_but_keys(&catalog);
+            let mut defects = defects;
+            for key in catalog.keys.iter() {
+                check::key(&catalog, key, &mut defects);
+            }
+            if !defects.is_empty() {
+                return Err(defects);
+            }
+            let index = Arc::new(Index::build(&catalog, Some(&self.index)));
+            return Ok(Self { revision, catalog, index });
+        }
+        let mut defects = Vec::new();
+        for key in touched.into_iter().filter_map(|it| catalog.keys.get(it)) {
+            check::key(&catalog, key, &mut defects);
+        }
+        if defects.is_empty() {
+            Ok(Self { revision, catalog, index: Arc::clone(&self.index) })
+        } else {
+            Err(defects)
+        }
+    }
+
+    /// The catalog's revision.
+    pub const fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// What was compiled.
+    pub const fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// The key that `text` is, under any pepper. Its form was checked before.
+    pub fn key_of(&self, text: &str) -> Option<&Arc<VirtualKey>> {
+        self.catalog.peppers.values().rev().find_map(|pepper| {
+            let fingerprint: Fingerprint = pepper.fingerprint(text);
+            self.catalog.keys.find(&fingerprint).filter(|it| it.pepper_version == pepper.version())
+        })
+    }
+
+    /// An enabled account, ready to be spoken to.
+    pub fn seat(&self, account: AccountId) -> Option<&Arc<Seat>> {
+        self.index.seats.get(&account)
+    }
+
+    pub(crate) fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// What `key` may write in `model`, sorted by name: exact aliases of enabled
+    /// routes, and listed models of providers that have an enabled account.
+    pub fn listed(&self, key: &VirtualKey) -> Vec<Listed> {
+        let aliases = self
+            .catalog
+            .routes
+            .values()
+            .filter(|it| it.enabled && !it.alias.is_wildcard())
+            .map(|it| Listed { name: it.alias.to_string(), owner: "sluice".to_owned() });
+        let models = self
+            .catalog
+            .models
+            .keys()
+            .filter(|it| self.index.seats_of(&it.provider).next().is_some())
+            .map(|it| Listed { name: it.name.to_string(), owner: it.provider.to_string() });
+        let mut listed: Vec<_> = aliases.chain(models).filter(|it| key.may_use(&it.name)).collect();
+        // Aliases come first above and the sort is stable, so an alias hides a model of its name.
+        listed.sort_by(|a, b| a.name.cmp(&b.name));
+        listed.dedup_by(|b, a| a.name == b.name);
+        listed
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,201 @@
+use super::*;
+use domain::{
+    catalog::{
+        AuthStyle, BaseUrl, ClientSettings, Dialect, Endpoint, Model, ModelId, Operation, Provider,
+        Route, Settings, Target, Team, Tier,
+    },
+    id::KeyId,
+    time::Timestamp,
+};
+use uuid::Uuid;
+
+fn id(number: u128) -> Uuid {
+    Uuid::from_u128(number)
+}
+
+/// One edit of each kind that writes.
+#[expect(clippy::too_many_lines, reason = "every field of every kind, once")]
+fn edits() -> Vec<Edit> {
+    let account = AccountId::from_uuid(id(1));
+    let team = TeamId::from_uuid(id(2));
+    vec![
+        Edit::PutSettings(Settings {
+            max_attempts: 7,
+            attempt_deadline_ms: 9,
+            reveal_route: false,
+        }),
+        Edit::PutPepper(Pepper::new(3, [5; 32])),
+        Edit::PutProvider(Arc::new(Provider {
+            name: "acme".parse().unwrap(),
+            title: "Acme".into(),
+            endpoints: vec![
+                Endpoint {
+                    dialect: Dialect::OpenAi,
+                    base_url: Some("https://a/v1".into()),
+                    auth: AuthStyle::Bearer,
+                },
+                Endpoint {
+                    dialect: Dialect::Anthropic,
+                    base_url: None,
+                    auth: AuthStyle::Header("x-api-key".into()),
+                },
+            ],
+            env_var: Some("ACME_API_KEY".into()),
+            model_patterns: vec!["acme-*".parse().unwrap()],
+            aggregator: true,
+            docs_url: "https://docs".into(),
+            built_in: true,
+        })),
+        Edit::PutAccount(Arc::new(Account {
+            id: account,
+            name: "main".parse().unwrap(),
+            provider: "acme".parse().unwrap(),
+            credential: Some(Secret::new("sk-1".into())),
+            base_urls: vec![BaseUrl { dialect: Dialect::Anthropic, url: "https://b/v1".into() }],
+            enabled: false,
+            client: ClientSettings {
+                connect_timeout_ms: 1,
+                first_byte_timeout_ms: 2,
+                idle_timeout_ms: 3,
+                proxy: Some(Secret::new("http://u:p@proxy".into())),
+                extra_headers: vec![("x-a".into(), "b".into())],
+                ask_stream_usage: false,
+            },
+        })),
+        Edit::PutModel(Arc::new(Model {
+            id: ModelId { provider: "acme".parse().unwrap(), name: "big/one".parse().unwrap() },
+            operations: vec![Operation::Chat, Operation::Embeddings],
+            built_in: true,
+        })),
+        Edit::PutRoute(Arc::new(Route {
+            alias: "chat-*".parse().unwrap(),
+            tiers: vec![Tier {
+                targets: vec![
+                    Target { account, model: Some("m".parse().unwrap()), weight: 0 },
+                    Target { account, model: None, weight: 4 },
+                ],
+            }],
+            enabled: false,
+        })),
+        Edit::PutTeam(Arc::new(Team {
+            id: team,
+            name: "red".parse().unwrap(),
+            description: "reds".into(),
+        })),
+        Edit::PutKey(Arc::new(VirtualKey {
+            id: KeyId::from_uuid(id(3)),
+            name: "k".parse().unwrap(),
+            team: Some(team),
+            fingerprint: Fingerprint::from_bytes([8; 32]),
+            pepper_version: 3,
+            hint: "abcd".into(),
+            enabled: false,
+            expires_at: Some(Timestamp::from_unix_ms(1_700_000_000_123)),
+            allowed_models: vec!["gpt-*".parse().unwrap()],
+        })),
+    ]
+}
+
+fn removals() -> Vec<Edit> {
+    vec![
+        Edit::DeleteProvider("acme".parse().unwrap()),
+        Edit::DeleteAccount(AccountId::from_uuid(id(1))),
+        Edit::DeleteModel(ModelId {
+            provider: "acme".parse().unwrap(),
+            name: "big/one".parse().unwrap(),
+        }),
+        Edit::DeleteRoute("chat-*".parse().unwrap()),
+        Edit::DeleteTeam(TeamId::from_uuid(id(2))),
+        Edit::DeleteKey(KeyId::from_uuid(id(3))),
+    ]
+}
+
+#[test]
+fn every_edit_survives_the_wire() {
+    for edit in edits().into_iter().chain(removals()) {
+        let back = match wire_of(&edit) {
+            Wire::Upsert(item) => {
+                let bytes = item.encode_to_vec();
+                edit_of_item(v1::ConfigItem::decode(&bytes[..]).unwrap()).unwrap()
+            }
+            Wire::Removed(key) => edit_of_removed(&key).unwrap(),
+        };
+        assert_eq!(back, edit);
+    }
+}
+
+#[test]
+fn the_items_of_a_catalog_make_it_again() {
+    let mut catalog = Catalog::default();
+    for edit in edits() {
+        catalog.apply(edit);
+    }
+    let mut again = Catalog::default();
+    for item in items(&catalog) {
+        again.apply(edit_of_item(item).unwrap());
+    }
+    assert_eq!(again, catalog);
+}
+
+#[test]
+fn the_hash_depends_on_what_is_in_and_not_on_the_way_there() {
+    let wires: Vec<_> = edits().iter().map(wire_of).collect();
+    let upserts: Vec<_> = wires
+        .iter()
+        .filter_map(|it| if let Wire::Upsert(item) = it { Some(item.clone()) } else { None })
+        .collect();
+    let forward = CatalogHash::of(upserts.clone());
+    let backward = CatalogHash::of(upserts.iter().rev().cloned());
+    assert_eq!(forward.value(), backward.value());
+
+    let mut twice = forward.clone();
+    twice.upsert(&upserts[3]);
+    assert_eq!(twice.value(), forward.value());
+
+    let removed: Vec<_> = removals()
+        .iter()
+        .filter_map(|it| if let Wire::Removed(key) = wire_of(it) { Some(key) } else { None })
+        .collect();
+    let mut emptied = forward.clone();
+    for key in &removed {
+        emptied.remove(key);
+    }
+    assert_ne!(emptied.value(), forward.value());
+    assert_eq!(forward.value_after(&[], &removed), emptied.value());
+    assert_eq!(CatalogHash::default().value_after(&upserts, &[]), forward.value());
+    // Written and removed in one change; and removed without having been there.
+    assert_eq!(CatalogHash::default().value_after(&upserts, &removed), emptied.value());
+    for key in &removed {
+        emptied.remove(key);
+    }
+    assert_eq!(emptied.value_after(&upserts, &[]), forward.value());
+}
+
+#[test]
+fn an_item_of_an_unknown_kind_is_refused() {
+    assert!(edit_of_item(v1::ConfigItem { item: None }).is_err());
+    assert!(edit_of_removed(&v1::ItemKey { kind: 99, id: "x".into() }).is_err());
+}
+
+#[test]
+fn everything_wrong_with_an_item_is_said_at_once() {
+    let item = v1::ConfigItem {
+        item: Some(Item::Route(crate::admin::v1::Route {
+            alias: "a b".into(),
+            tiers: vec![crate::admin::v1::Tier {
+                targets: vec![crate::admin::v1::Target {
+                    account: "nobody".into(),
+                    model: "m m".into(),
+                    weight: None,
+                }],
+            }],
+            ..Default::default()
+        })),
+    };
+    let wrong = edit_of_item(item).unwrap_err();
+    let fields: Vec<_> = wrong.iter().map(|it| it.field.as_str()).collect();
+    assert_eq!(
+        fields,
+        ["a b.alias", "a b.tiers[0].targets[0].account", "a b.tiers[0].targets[0].model"]
+    );
+}
