@@ -33,7 +33,13 @@ impl Tokens {
 pub fn estimate_from_text(text: &str) -> u64 {
     let ascii = text.bytes().filter(u8::is_ascii).count() as u64;
     let others = text.chars().filter(|it| !it.is_ascii()).count() as u64;
-    ascii.div_ceil(4).saturating_add(others)
+    estimate(ascii, others)
+}
+
+/// The same guess for a text of which only the counts were kept: of its ASCII
+/// bytes and of its other characters.
+pub const fn estimate(ascii_bytes: u64, other_chars: u64) -> u64 {
+    ascii_bytes.div_ceil(4).saturating_add(other_chars)
 }
 
 #[cfg(test)]

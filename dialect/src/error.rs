@@ -1,0 +1,320 @@
+//! Our own refusals and failures in the words of each dialect.
+//!
+//! Knows which status, type and code a dialect gives to which kind of error; does
+//! not know why something went wrong, nor what to tell the caller about it.
+
+use bytes::Bytes;
+use domain::catalog::Dialect;
+use http::StatusCode;
+use serde::Serialize;
+
+/// What kind of error it is, as far as a caller's program has to tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// The body is not JSON, lacks something or has something wrong: 400.
+    InvalidRequest,
+    /// No virtual key, or none that we know, or one that has expired: 401.
+    InvalidKey,
+    /// The key is known but may not do this: 403.
+    Forbidden,
+    /// No such model, or not for this key: 404.
+    ModelNotFound,
+    /// No such path: 404.
+    UnknownPath,
+    /// The path exists, but not with this method: 405.
+    MethodNotAllowed,
+    /// The caller took too long to send the request: 408.
+    RequestTimeout,
+    /// The body is larger than we take: 413.
+    TooLarge,
+    /// The body is of a type or an encoding that we do not read: 415.
+    UnsupportedMediaType,
+    /// A limit is used up: 429.
+    RateLimited,
+    /// The headers are larger than we take: 431.
+    HeadersTooLarge,
+    /// The provider cannot do this: 501.
+    NotSupported,
+    /// We take no more work at the moment: 503 (Anthropic: 529).
+    Overloaded,
+    /// We have no configuration yet, or are stopping: 503 (Anthropic: 529).
+    NotReady,
+    /// Nobody who could answer is enabled: 503 (Anthropic: 529).
+    NoAccount,
+    /// The provider could not be reached, or answered with nonsense: 502.
+    UpstreamFailed,
+    /// The provider broke off, or fell silent, in the middle of its answer: 502.
+    UpstreamTruncated,
+    /// The provider did not answer in time: 504.
+    UpstreamTimeout,
+    /// A mistake of ours: 500.
+    Internal,
+}
+
+/// Status, then OpenAI's type and code, then Anthropic's type.
+type Row = (StatusCode, &'static str, Option<&'static str>, &'static str);
+
+impl ErrorKind {
+    /// Every kind.
+    pub const ALL: [Self; 19] = [
+        Self::InvalidRequest,
+        Self::InvalidKey,
+        Self::Forbidden,
+        Self::ModelNotFound,
+        Self::UnknownPath,
+        Self::MethodNotAllowed,
+        Self::RequestTimeout,
+        Self::TooLarge,
+        Self::UnsupportedMediaType,
+        Self::RateLimited,
+        Self::HeadersTooLarge,
+        Self::NotSupported,
+        Self::Overloaded,
+        Self::NotReady,
+        Self::NoAccount,
+        Self::UpstreamFailed,
+        Self::UpstreamTruncated,
+        Self::UpstreamTimeout,
+        Self::Internal,
+    ];
+
+    /// The status that a caller of this dialect gets.
+    pub const fn status(self, dialect: Dialect) -> StatusCode {
+        let status = self.row().0;
+        match dialect {
+            // Anthropic says 529 where others say 503, and its SDKs know it as such.
+            Dialect::Anthropic if status.as_u16() == 503 => OVERLOADED,
+            Dialect::Anthropic | Dialect::OpenAi => status,
+        }
+    }
+
+    const fn row(self) -> Row {
+        const INVALID: &str = "invalid_request_error";
+        const API: &str = "api_error";
+        match self {
+            Self::InvalidRequest => (StatusCode::BAD_REQUEST, INVALID, None, INVALID),
+            Self::InvalidKey => {
+                let code = Some("invalid_api_key");
+                (StatusCode::UNAUTHORIZED, INVALID, code, "authentication_error")
+            }
+            Self::Forbidden => {
+                (StatusCode::FORBIDDEN, "permission_error", None, "permission_error")
+            }
+            Self::ModelNotFound => {
+                (StatusCode::NOT_FOUND, INVALID, Some("model_not_found"), "not_found_error")
+            }
+            Self::UnknownPath => {
+                (StatusCode::NOT_FOUND, INVALID, Some("unknown_url"), "not_found_error")
+            }
+            Self::MethodNotAllowed => {
+                let code = Some("method_not_allowed");
+                (StatusCode::METHOD_NOT_ALLOWED, INVALID, code, INVALID)
+            }
+            Self::RequestTimeout => {
+                let code = Some("request_timeout");
+                (StatusCode::REQUEST_TIMEOUT, INVALID, code, "timeout_error")
+            }
+            Self::TooLarge => {
+                let code = Some("request_too_large");
+                (StatusCode::PAYLOAD_TOO_LARGE, INVALID, code, "request_too_large")
+            }
+            Self::UnsupportedMediaType => {
+                let code = Some("unsupported_media_type");
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID, code, INVALID)
+            }
+            Self::RateLimited => {
+                let code = Some("rate_limit_exceeded");
+                (StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", code, "rate_limit_error")
+            }
+            Self::HeadersTooLarge => {
+                let code = Some("headers_too_large");
+                let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+                (status, INVALID, code, "request_too_large")
+            }
+            Self::NotSupported => {
+                (StatusCode::NOT_IMPLEMENTED, INVALID, Some("not_supported"), "not_supported")
+            }
+            Self::Overloaded | Self::NotReady => {
+                let code = Some("overloaded");
+                (StatusCode::SERVICE_UNAVAILABLE, "server_error", code, "overloaded_error")
+            }
+            Self::NoAccount => {
+                let code = Some("no_account");
+                (StatusCode::SERVICE_UNAVAILABLE, "server_error", code, "overloaded_error")
+            }
+            Self::UpstreamFailed => {
+                (StatusCode::BAD_GATEWAY, "server_error", Some("upstream_failed"), API)
+            }
+            Self::UpstreamTruncated => {
+                (StatusCode::BAD_GATEWAY, "server_error", Some("upstream_truncated"), API)
+            }
+            Self::UpstreamTimeout => {
+                let code = Some("upstream_timeout");
+                (StatusCode::GATEWAY_TIMEOUT, "timeout", code, "timeout_error")
+            }
+            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", None, API),
+        }
+    }
+}
+
+/// Anthropic's "overloaded".
+const OVERLOADED: StatusCode = match StatusCode::from_u16(529) {
+    Ok(status) => status,
+    // 529 lies between 100 and 999, so this is never taken.
+    Err(_) => StatusCode::SERVICE_UNAVAILABLE,
+};
+
+/// The body of an error answer: always one JSON object, whatever `message` holds.
+///
+/// `param` names the field of the request that is to blame. Only OpenAI's form has
+/// room for it, and only Anthropic's for `request_id`; callers of both find the
+/// latter in the `x-request-id` header.
+pub fn body(
+    dialect: Dialect,
+    kind: ErrorKind,
+    message: &str,
+    request_id: &str,
+    param: Option<&str>,
+) -> Bytes {
+    let (_, openai_type, code, anthropic_type) = kind.row();
+    match dialect {
+        Dialect::OpenAi => {
+            json(&OpenAiBody { error: OpenAi { message, kind: openai_type, param, code } })
+        }
+        Dialect::Anthropic => json(&AnthropicBody {
+            kind: "error",
+            error: Anthropic { kind: anthropic_type, message },
+            request_id,
+        }),
+    }
+}
+
+/// An error as an event of a stream that has begun. Nothing must follow it: no
+/// `[DONE]` and no `message_stop`, which would say that the answer is whole.
+///
+/// The event must start on a line of its own: send [`crate::relay::Relay::gap`] first.
+pub fn stream_error(dialect: Dialect, kind: ErrorKind, message: &str, request_id: &str) -> Bytes {
+    let name: &[u8] = match dialect {
+        Dialect::OpenAi => b"",
+        Dialect::Anthropic => b"event: error\n",
+    };
+    let body = body(dialect, kind, message, request_id, None);
+    // JSON has no raw line ends, so one `data:` line carries it.
+    [name, b"data: ", &body, b"\n\n"].concat().into()
+}
+
+/// `value` as JSON text; plain structs of texts cannot fail to be written.
+pub(crate) fn json(value: &impl Serialize) -> Bytes {
+    serde_json::to_vec(value).unwrap_or_default().into()
+}
+
+#[derive(Serialize)]
+struct OpenAiBody<'a> {
+    error: OpenAi<'a>,
+}
+
+#[derive(Serialize)]
+struct OpenAi<'a> {
+    message: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    param: Option<&'a str>,
+    code: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct AnthropicBody<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    error: Anthropic<'a>,
+    request_id: &'a str,
+}
+
+#[derive(Serialize)]
+struct Anthropic<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    message: &'a str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn parsed(bytes: &[u8]) -> Value {
+        serde_json::from_slice(bytes).unwrap()
+    }
+
+    #[test]
+    fn each_dialect_has_its_own_form() {
+        let of = |dialect| {
+            parsed(&body(dialect, ErrorKind::ModelNotFound, "no \"x\"\n", "req_1", Some("model")))
+        };
+        assert_eq!(
+            of(Dialect::OpenAi),
+            json!({"error": {"message": "no \"x\"\n", "type": "invalid_request_error",
+                "param": "model", "code": "model_not_found"}})
+        );
+        assert_eq!(
+            of(Dialect::Anthropic),
+            json!({"type": "error", "request_id": "req_1",
+                "error": {"type": "not_found_error", "message": "no \"x\"\n"}})
+        );
+    }
+
+    #[test]
+    fn what_is_null_is_still_there() {
+        let value = parsed(&body(Dialect::OpenAi, ErrorKind::InvalidRequest, "m", "req_1", None));
+        let error = value["error"].as_object().unwrap();
+        assert!(error["param"].is_null() && error["code"].is_null() && error.len() == 4);
+    }
+
+    #[test]
+    fn statuses_are_those_that_sdks_turn_into_the_right_exception() {
+        let facts = [
+            (ErrorKind::InvalidRequest, 400, 400),
+            (ErrorKind::InvalidKey, 401, 401),
+            (ErrorKind::Forbidden, 403, 403),
+            (ErrorKind::ModelNotFound, 404, 404),
+            (ErrorKind::UnknownPath, 404, 404),
+            (ErrorKind::MethodNotAllowed, 405, 405),
+            (ErrorKind::TooLarge, 413, 413),
+            (ErrorKind::RateLimited, 429, 429),
+            (ErrorKind::Internal, 500, 500),
+            (ErrorKind::UpstreamFailed, 502, 502),
+            (ErrorKind::NoAccount, 503, 529),
+            (ErrorKind::Overloaded, 503, 529),
+            (ErrorKind::UpstreamTimeout, 504, 504),
+        ];
+        for (kind, openai, anthropic) in facts {
+            assert_eq!(kind.status(Dialect::OpenAi), openai, "{kind:?}");
+            assert_eq!(kind.status(Dialect::Anthropic), anthropic, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn every_kind_is_an_error_and_has_a_body_in_every_dialect() {
+        for kind in ErrorKind::ALL {
+            for dialect in Dialect::ALL {
+                assert!(kind.status(dialect).as_u16() >= 400, "{kind:?}");
+                let value = parsed(&body(dialect, kind, "m", "req_1", None));
+                assert_eq!(value["error"]["message"], "m", "{kind:?}");
+                assert!(value["error"]["type"].is_string(), "{kind:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_stream_error_is_one_event_on_one_data_line() {
+        let message = "line\r\nline\u{2028}\u{0}";
+        for dialect in Dialect::ALL {
+            let bytes = stream_error(dialect, ErrorKind::UpstreamTruncated, message, "req_1");
+            let text = std::str::from_utf8(&bytes).unwrap();
+            let data = text.lines().find_map(|it| it.strip_prefix("data: ")).unwrap();
+            assert_eq!(parsed(data.as_bytes())["error"]["message"], message);
+            assert!(text.ends_with("}\n\n") && !text.contains("[DONE]") && !text.contains('\r'));
+            assert_eq!(text.starts_with("event: error\n"), dialect == Dialect::Anthropic);
+        }
+    }
+}

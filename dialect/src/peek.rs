@@ -1,0 +1,214 @@
+//! The little that we need of a request's body before deciding: model, stream, size.
+//!
+//! Checks that the whole body is one JSON object and knows where in it the few
+//! values stand that [`crate::splice`] may replace; reads no message, and leaves
+//! every field that it does not know to the provider.
+
+mod depth;
+mod estimate;
+mod read;
+
+pub use depth::MAX_DEPTH;
+
+use read::{Envelope, Known, Options, Text};
+use serde_json::value::RawValue;
+use std::{borrow::Cow, ops::Range};
+
+/// The longest `model` that is looked up, in bytes: more than any name can have.
+pub const MAX_MODEL_LEN: usize = 512;
+
+/// What a request's body says to us.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peek<'a> {
+    /// What the caller wrote in `model`, with JSON's escapes undone; never empty.
+    pub model: Cow<'a, str>,
+    /// Where the value of `model` stands in the body, its quotes included; in bytes.
+    pub model_span: Range<usize>,
+    /// Whether the answer is to be a stream.
+    pub stream: bool,
+    /// Whether an OpenAI stream would report its usage.
+    pub stream_usage: StreamUsage,
+    prompt: [Option<&'a str>; Known::PROMPTS],
+}
+
+impl Peek<'_> {
+    /// Guesses the input tokens from the raw text of what is fed to the model
+    /// (`messages`, `input`, `prompt`, `system`, `tools`), JSON's own signs included:
+    /// chat templates add about as many. Long base64 texts, such as images, count
+    /// a flat 1,000. Reads all of that text again: call it only where nobody counted.
+    pub fn input_text_estimate(&self) -> u64 {
+        self.prompt.iter().flatten().fold(0, |sum, it| sum.saturating_add(estimate::of_raw(it)))
+    }
+}
+
+/// Whether `stream_options.include_usage` is true already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StreamUsage {
+    /// It is: the caller wants to see the usage.
+    Asked,
+    /// It is absent, `null` or false.
+    NotAsked(Missing),
+}
+
+/// What [`crate::splice`] has to write, and where, to make `include_usage` true.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// The bytes of the body to replace; empty for an insertion.
+    pub(crate) at: Range<usize>,
+    pub(crate) text: &'static str,
+}
+
+/// Why a body is refused. Its message says the place.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason} (line {line}, column {column})")]
+pub struct Refused {
+    /// What is wrong; never quotes the body's values.
+    pub reason: String,
+    /// The field that is to blame, if one is.
+    pub param: Option<&'static str>,
+    /// The line of the place, from 1.
+    pub line: usize,
+    /// The column of the place in bytes, from 1.
+    pub column: usize,
+}
+
+impl Refused {
+    fn at(body: &[u8], offset: usize, param: Option<&'static str>, reason: String) -> Self {
+        let before = body.get(..offset).unwrap_or(body);
+        let line = memchr::memchr_iter(b'\n', before).count().saturating_add(1);
+        let line_start = memchr::memrchr(b'\n', before).map_or(0, |it| it.saturating_add(1));
+        let column = before.len().saturating_sub(line_start).saturating_add(1);
+        Self { reason, param, line, column }
+    }
+
+    fn of_json(error: &serde_json::Error) -> Self {
+        let (line, column) = (error.line(), error.column());
+        let text = error.to_string();
+        let place = format!(" at line {line} column {column}");
+        let reason = format!("not JSON: {}", text.strip_suffix(&place).unwrap_or(&text));
+        Self { reason, param: None, line: line.max(1), column: column.max(1) }
+    }
+}
+
+/// Looks into a request's body without copying it.
+///
+/// # Errors
+/// [`Refused`] unless the body is one strict JSON object in UTF-8, nested at most
+/// [`MAX_DEPTH`] deep, with a `model` and none of the fields that we read twice: a
+/// provider must not read another model or another length than we did.
+pub fn peek(body: &[u8]) -> Result<Peek<'_>, Refused> {
+    let refuse = |at: usize, why: &str| Refused::at(body, at, None, why.to_owned());
+    let text = std::str::from_utf8(body)
+        .map_err(|error| refuse(error.valid_up_to(), "not JSON: the body is not UTF-8"))?;
+    let open = body.iter().position(|it| !matches!(it, b' ' | b'\t' | b'\n' | b'\r'));
+    let open = match open {
+        None => return Err(refuse(0, "not JSON: the body is empty")),
+        Some(at) if body.get(at) == Some(&b'{') => at,
+        Some(at) => return Err(refuse(at, "the body must be a JSON object")),
+    };
+    depth::check(body)
+        .map_err(|at| refuse(at, &format!("the body is nested deeper than {MAX_DEPTH}")))?;
+    let envelope: Envelope<'_> =
+        serde_json::from_str(text).map_err(|error| Refused::of_json(&error))?;
+    Looking { body: text }.at_envelope(&envelope, open)
+}
+
+struct Looking<'a> {
+    body: &'a str,
+}
+
+impl<'a> Looking<'a> {
+    fn at_envelope(&self, envelope: &Envelope<'a>, open: usize) -> Result<Peek<'a>, Refused> {
+        if let Some((key, again)) = envelope.twice {
+            return Err(self.blame(key, again, format!("`{key}` is given twice: keep one")));
+        }
+        if let Some(again) = envelope.other_case {
+            let reason = "a key differs from `model` in its case only, and some providers would \
+                          read it as the model: remove it";
+            return Err(self.blame("model", again, reason.to_owned()));
+        }
+        let Some(model) = envelope.at(Known::Model) else {
+            let reason = "`model` is missing: name the model to use".to_owned();
+            return Err(Refused::at(self.body.as_bytes(), open, Some("model"), reason));
+        };
+        Ok(Peek {
+            model: self.model(model)?,
+            model_span: self.span(model),
+            stream: self.stream(envelope.at(Known::Stream))?,
+            stream_usage: self.stream_usage(envelope.at(Known::StreamOptions), open)?,
+            prompt: envelope.prompts(),
+        })
+    }
+
+    fn model(&self, raw: &'a RawValue) -> Result<Cow<'a, str>, Refused> {
+        let Ok(Text(model)) = serde_json::from_str(raw.get()) else {
+            return Err(self.blame("model", raw, "`model` must be a string".to_owned()));
+        };
+        if model.is_empty() {
+            let reason = "`model` is empty: name the model to use";
+            return Err(self.blame("model", raw, reason.to_owned()));
+        }
+        if model.len() > MAX_MODEL_LEN {
+            let reason = format!("`model` is longer than {MAX_MODEL_LEN} bytes");
+            return Err(self.blame("model", raw, reason));
+        }
+        Ok(model)
+    }
+
+    fn stream(&self, raw: Option<&'a RawValue>) -> Result<bool, Refused> {
+        let Some(raw) = raw else { return Ok(false) };
+        match raw.get() {
+            "true" => Ok(true),
+            "false" | "null" => Ok(false),
+            _ => Err(self.blame("stream", raw, "`stream` must be true or false".to_owned())),
+        }
+    }
+
+    fn stream_usage(
+        &self,
+        raw: Option<&'a RawValue>,
+        open: usize,
+    ) -> Result<StreamUsage, Refused> {
+        const PARAM: &str = "stream_options";
+        let missing = |at, text| Ok(StreamUsage::NotAsked(Missing { at, text }));
+        let behind = |open: usize| open.saturating_add(1)..open.saturating_add(1);
+        let Some(raw) = raw else {
+            return missing(behind(open), r#""stream_options":{"include_usage":true},"#);
+        };
+        let span = self.span(raw);
+        if raw.get() == "null" {
+            return missing(span, r#"{"include_usage":true}"#);
+        }
+        let Ok(options) = serde_json::from_str::<Options<'_>>(raw.get()) else {
+            let reason = "`stream_options` must be an object".to_owned();
+            return Err(self.blame(PARAM, raw, reason));
+        };
+        if let Some(again) = options.twice {
+            let reason = "`stream_options.include_usage` is given twice: keep one".to_owned();
+            return Err(self.blame(PARAM, again, reason));
+        }
+        match options.include_usage.map(|it| (it, it.get())) {
+            Some((_, "true")) => Ok(StreamUsage::Asked),
+            Some((it, "false" | "null")) => missing(self.span(it), "true"),
+            Some((it, _)) => {
+                let reason = "`stream_options.include_usage` must be true or false".to_owned();
+                Err(self.blame(PARAM, it, reason))
+            }
+            None if options.empty => missing(behind(span.start), r#""include_usage":true"#),
+            None => missing(behind(span.start), r#""include_usage":true,"#),
+        }
+    }
+
+    fn blame(&self, param: &'static str, place: &RawValue, reason: String) -> Refused {
+        Refused::at(self.body.as_bytes(), self.span(place).start, Some(param), reason)
+    }
+
+    /// Where a value that was borrowed from the body stands in it.
+    fn span(&self, raw: &RawValue) -> Range<usize> {
+        let start = raw.get().as_ptr().addr().saturating_sub(self.body.as_ptr().addr());
+        start..start.saturating_add(raw.get().len())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+//! What a walk over an answer's JSON found.
+
+use domain::tokens::estimate;
+
+/// What one JSON text says of itself.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// The outermost object's `type`.
+    pub(crate) kind: Short,
+    /// Whether there is a reason why the model stopped.
+    pub(crate) ended: bool,
+    /// Whether it is an error, or carries one.
+    pub(crate) error: bool,
+    /// The outermost object's `choices`.
+    pub(crate) choices: Choices,
+    /// The usage object, as raw JSON.
+    pub(crate) usage: Option<Usage>,
+    texts: [TextCount; 4],
+}
+
+/// A `usage` object, and how deep it stood.
+#[derive(Debug)]
+pub(crate) struct Usage {
+    pub(crate) depth: u32,
+    pub(crate) raw: Vec<u8>,
+}
+
+/// What stands under `choices`.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Choices {
+    #[default]
+    None,
+    Empty,
+    Some,
+}
+
+/// Kinds of text that are counted apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Slot {
+    Said,
+    Reasoning,
+    ReasoningContent,
+    Text,
+}
+
+impl Found {
+    pub(super) fn count(&mut self, slot: Slot) -> &mut TextCount {
+        let [said, reasoning, reasoning_content, text] = &mut self.texts;
+        match slot {
+            Slot::Said => said,
+            Slot::Reasoning => reasoning,
+            Slot::ReasoningContent => reasoning_content,
+            Slot::Text => text,
+        }
+    }
+
+    /// All text that the model wrote here, with everything once.
+    pub(crate) fn written(&self) -> TextCount {
+        let [said, reasoning, reasoning_content, text] = self.texts;
+        // Some providers send the same thoughts under two names, or as parts besides.
+        let thoughts = reasoning.max(reasoning_content);
+        said.plus(if thoughts.is_empty() { text } else { thoughts.max(text) })
+    }
+}
+
+/// How much text there is, for a guess at its tokens.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TextCount {
+    ascii: u64,
+    others: u64,
+}
+
+impl TextCount {
+    /// Adds a part of a UTF-8 text; it may begin and end within a character.
+    pub(crate) fn add(&mut self, part: &[u8]) {
+        let high = part.iter().filter(|it| **it >= 0x80).count();
+        // A character's first byte is 0xc2 or more, its others are below 0xc0.
+        let chars = part.iter().filter(|it| **it >= 0xc0).count();
+        self.ascii = self.ascii.saturating_add(part.len().saturating_sub(high) as u64);
+        self.others = self.others.saturating_add(chars as u64);
+    }
+
+    /// Adds the character of a UTF-16 code unit.
+    pub(crate) fn add_char(&mut self, code: u32) {
+        match code {
+            0..0x80 => self.ascii = self.ascii.saturating_add(1),
+            // The second half of a pair, whose first half was counted.
+            0xdc00..0xe000 => {}
+            _ => self.others = self.others.saturating_add(1),
+        }
+    }
+
+    pub(crate) const fn plus(self, other: Self) -> Self {
+        Self {
+            ascii: self.ascii.saturating_add(other.ascii),
+            others: self.others.saturating_add(other.others),
+        }
+    }
+
+    pub(crate) const fn is_empty(self) -> bool {
+        self.ascii == 0 && self.others == 0
+    }
+
+    /// About how many tokens that is; not zero for some text.
+    pub(crate) const fn tokens(self) -> u64 {
+        estimate(self.ascii, self.others)
+    }
+
+    fn max(self, other: Self) -> Self {
+        if other.tokens() > self.tokens() { other } else { self }
+    }
+}
+
+/// A short text, or the knowledge that it is none that we look for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Short {
+    bytes: [u8; Self::MAX_LEN],
+    /// Its length; more than the array has when it was too long.
+    len: usize,
+}
+
+impl Default for Short {
+    fn default() -> Self {
+        Self { bytes: [0; Self::MAX_LEN], len: 0 }
+    }
+}
+
+impl Short {
+    const MAX_LEN: usize = 24;
+
+    pub(crate) fn push(&mut self, part: &[u8]) {
+        let end = self.len.saturating_add(part.len());
+        if let Some(place) = self.bytes.get_mut(self.len..end) {
+            place.copy_from_slice(part);
+        }
+        self.len = end;
+    }
+
+    /// Makes it unlike any text.
+    pub(crate) const fn spoil(&mut self) {
+        self.len = usize::MAX;
+    }
+
+    /// The text; empty if it was too long.
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    /// Whether nothing was pushed.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}
