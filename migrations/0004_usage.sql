@@ -54,8 +54,9 @@ BEGIN
     IF to_regclass(partition) IS NOT NULL THEN
         RETURN false;
     END IF;
-    -- Two control planes may come here at once.
-    PERFORM pg_advisory_xact_lock(7310033);
+    -- Two control planes may come here at once. Only the lock of a table makes the second
+    -- one see what the first one made.
+    LOCK TABLE usage_event IN SHARE UPDATE EXCLUSIVE MODE;
     IF to_regclass(partition) IS NOT NULL THEN
         RETURN false;
     END IF;

@@ -7,6 +7,7 @@
 //! a [`relay`]. [`error`] and [`models`] say what we answer ourselves.
 #![warn(missing_docs)]
 
+mod count;
 pub mod error;
 pub mod models;
 pub mod peek;

@@ -8,10 +8,9 @@ use serde::Serialize;
 /// The answer to `GET /v1/models`: all of `models`, in the order given, on one page.
 pub fn list(dialect: Dialect, models: &[Listed]) -> Bytes {
     match dialect {
-        Dialect::OpenAi => json(&OpenAiList {
-            object: "list",
-            data: models.iter().map(OpenAiModel::of).collect(),
-        }),
+        Dialect::OpenAi => {
+            json(&OpenAiList { object: "list", data: models.iter().map(OpenAiModel::of).collect() })
+        }
         Dialect::Anthropic => json(&AnthropicList {
             data: models.iter().map(AnthropicModel::of).collect(),
             has_more: false,

@@ -164,11 +164,7 @@ impl<'a> Looking<'a> {
         }
     }
 
-    fn stream_usage(
-        &self,
-        raw: Option<&'a RawValue>,
-        open: usize,
-    ) -> Result<StreamUsage, Refused> {
+    fn stream_usage(&self, raw: Option<&'a RawValue>, open: usize) -> Result<StreamUsage, Refused> {
         const PARAM: &str = "stream_options";
         let missing = |at, text| Ok(StreamUsage::NotAsked(Missing { at, text }));
         let behind = |open: usize| open.saturating_add(1)..open.saturating_add(1);

@@ -35,6 +35,9 @@ pub struct Relay {
     form: Form,
     reader: Reader,
     skim: Skim,
+    /// Words that came alone, each of which was a token.
+    words: u64,
+    /// All other text of the events that are over.
     written: TextCount,
     errored: bool,
     any: bool,
@@ -90,6 +93,7 @@ impl Relay {
                 Dialect::Anthropic => Reader::Anthropic(anthropic::Reader::default()),
             },
             skim: Skim::default(),
+            words: 0,
             written: TextCount::default(),
             errored: false,
             any: false,
@@ -173,8 +177,12 @@ impl Relay {
         Seen {
             tokens: tokens.filter(|_| exact || counted),
             partial: tokens,
-            output_estimate: written.tokens(),
-            first_content: if streamed { !self.written.is_empty() } else { self.any },
+            output_estimate: self.words.saturating_add(written.tokens()),
+            first_content: if streamed {
+                self.words > 0 || !self.written.is_empty()
+            } else {
+                self.any
+            },
             finished: if streamed { done } else { self.at_end },
             errored: self.errored,
             overflowed: self.overflowed,
@@ -247,7 +255,12 @@ impl Relay {
     /// is only about usage.
     fn read(&mut self, found: &Found) -> bool {
         self.errored |= found.error || found.kind.as_slice() == b"error";
-        self.written = self.written.plus(found.written());
+        let written = found.written();
+        if written.is_one_word() && matches!(self.form, Form::Stream(_)) {
+            self.words = self.words.saturating_add(1);
+        } else {
+            self.written = self.written.plus(written);
+        }
         match &mut self.reader {
             Reader::OpenAi(it) => it.read(found),
             Reader::Anthropic(it) => {

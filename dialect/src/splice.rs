@@ -82,7 +82,10 @@ mod tests {
             (r#"{ "x":1, "include_usage" : null }"#, r#"{ "x":1, "include_usage" : true }"#),
             (r#"{"include_usage":true}"#, r#"{"include_usage":true}"#),
         ] {
-            for (head, tail) in [(r#"{"model":"a","stream_options":"#, "}"), (r#"{"stream_options":"#, r#" ,"model":"a"}"#)] {
+            for (head, tail) in [
+                (r#"{"model":"a","stream_options":"#, "}"),
+                (r#"{"stream_options":"#, r#" ,"model":"a"}"#),
+            ] {
                 let body = Bytes::from(format!("{head}{options}{tail}"));
                 let spliced = splice(&body, &peek(&body).unwrap(), "bb", true);
                 let head = head.replace(r#""a""#, r#""bb""#);
@@ -100,7 +103,8 @@ mod tests {
 
     #[test]
     fn with_nothing_to_replace_the_body_is_not_copied() {
-        let body = Bytes::from_static(br#"{"model":"\u0061","stream_options":{"include_usage":true}}"#);
+        let body =
+            Bytes::from_static(br#"{"model":"\u0061","stream_options":{"include_usage":true}}"#);
         let spliced = splice(&body, &peek(&body).unwrap(), "a", true);
         assert_eq!(spliced.as_ptr(), body.as_ptr());
         let body = Bytes::from_static(br#"{"model":"a"}"#);

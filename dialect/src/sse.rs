@@ -170,9 +170,8 @@ mod tests {
                     Token::Data(piece) => data.extend_from_slice(piece),
                     Token::Name(piece) => name.extend_from_slice(piece),
                     Token::End { .. } => {
-                        let text = |it: &mut Vec<u8>| {
-                            String::from_utf8(std::mem::take(it)).unwrap()
-                        };
+                        let text =
+                            |it: &mut Vec<u8>| String::from_utf8(std::mem::take(it)).unwrap();
                         let event = (text(&mut name), text(&mut data));
                         if std::mem::take(&mut lines) > 0 {
                             events.push(event);

@@ -1,5 +1,4 @@
 //! Splicing changes the values it should, and no other byte.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use bytes::Bytes;
 use dialect::{

@@ -6,6 +6,8 @@
 
 pub mod catalog;
 pub mod fault;
+#[cfg(test)]
+mod fixture;
 pub mod id;
 pub mod key;
 pub mod name;

@@ -11,12 +11,12 @@ pub use defect::Defect;
 pub use index::{Seat, SeatEndpoint};
 
 use crate::{
-    catalog::{Catalog, Edit, VirtualKey},
+    catalog::{Catalog, Edit, Route, VirtualKey},
     id::AccountId,
     key::Fingerprint,
 };
 use index::Index;
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// A compiled catalog.
 #[derive(Debug, Clone)]
@@ -60,7 +60,9 @@ impl Snapshot {
     /// Every defect at once; `self` stays as it is.
     pub fn amend(&self, change: Vec<Edit>, revision: u64) -> Result<Self, Vec<Defect>> {
         let only_keys = change.iter().all(Edit::is_about_keys);
-        let touched: Vec<_> = change
+        // Only this can take from a key what it refers to: peppers are never deleted.
+        let all_keys = change.iter().any(|it| matches!(it, Edit::DeleteTeam(_)));
+        let put: BTreeSet<_> = change
             .iter()
             .filter_map(|it| if let Edit::PutKey(key) = it { Some(key.id) } else { None })
             .collect();
@@ -68,27 +70,22 @@ impl Snapshot {
         for edit in change {
             catalog.apply(edit);
         }
-        if !only_keys {
-            let defects = check::all_but_keys(&catalog);
-            let mut defects = defects;
-            for key in catalog.keys.iter() {
-                check::key(&catalog, key, &mut defects);
-            }
-            if !defects.is_empty() {
-                return Err(defects);
-            }
-            let index = Arc::new(Index::build(&catalog, Some(&self.index)));
-            return Ok(Self { revision, catalog, index });
-        }
-        let mut defects = Vec::new();
-        for key in touched.into_iter().filter_map(|it| catalog.keys.get(it)) {
+        let mut defects = if only_keys { Vec::new() } else { check::all_but_keys(&catalog) };
+        for key in catalog.keys.iter().filter(|_| all_keys) {
             check::key(&catalog, key, &mut defects);
         }
-        if defects.is_empty() {
-            Ok(Self { revision, catalog, index: Arc::clone(&self.index) })
-        } else {
-            Err(defects)
+        for key in put.iter().filter(|_| !all_keys).filter_map(|it| catalog.keys.get(*it)) {
+            check::key(&catalog, key, &mut defects);
         }
+        if !defects.is_empty() {
+            return Err(defects);
+        }
+        let index = if only_keys {
+            Arc::clone(&self.index)
+        } else {
+            Arc::new(Index::build(&catalog, Some(&self.index)))
+        };
+        Ok(Self { revision, catalog, index })
     }
 
     /// The catalog's revision.
@@ -114,12 +111,22 @@ impl Snapshot {
         self.index.seats.get(&account)
     }
 
+    /// The route that a caller's `alias` takes, enabled or not: its own, else the most
+    /// specific wildcard.
+    pub(crate) fn route_of(&self, alias: &str) -> Option<&Arc<Route>> {
+        let exact = alias.parse().ok().and_then(|it| self.catalog.routes.get(&it));
+        let exact = exact.filter(|it| !it.alias.is_wildcard());
+        exact.or_else(|| self.index.wildcard_route(alias))
+    }
+
     pub(crate) fn index(&self) -> &Index {
         &self.index
     }
 
     /// What `key` may write in `model`, sorted by name: exact aliases of enabled
-    /// routes, and listed models of providers that have an enabled account.
+    /// routes, and listed models of providers that have an enabled account. A model that
+    /// several providers list is shown as that of the one that is asked first, and one
+    /// that a disabled route hides is not shown.
     pub fn listed(&self, key: &VirtualKey) -> Vec<Listed> {
         let aliases = self
             .catalog
@@ -128,11 +135,10 @@ impl Snapshot {
             .filter(|it| it.enabled && !it.alias.is_wildcard())
             .map(|it| Listed { name: it.alias.to_string(), owner: "sluice".to_owned() });
         let models = self
-            .catalog
-            .models
-            .keys()
-            .filter(|it| self.index.seats_of(&it.provider).next().is_some())
-            .map(|it| Listed { name: it.name.to_string(), owner: it.provider.to_string() });
+            .index
+            .models()
+            .filter(|(name, _)| self.route_of(name.as_str()).is_none_or(|it| it.enabled))
+            .map(|(name, owner)| Listed { name: name.to_string(), owner: owner.to_string() });
         let mut listed: Vec<_> = aliases.chain(models).filter(|it| key.may_use(&it.name)).collect();
         // Aliases come first above and the sort is stable, so an alias hides a model of its name.
         listed.sort_by(|a, b| a.name.cmp(&b.name));

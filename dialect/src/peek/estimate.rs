@@ -1,6 +1,7 @@
 //! Guesses tokens from raw JSON text.
 
 use super::depth::string_end;
+use crate::count::count_chars;
 use domain::tokens::estimate;
 
 /// What an image or another file may cost; providers charge by its size, not by its bytes.
@@ -14,27 +15,25 @@ const BLOB_SAMPLE: std::ops::Range<usize> = 128..640;
 pub(super) fn of_raw(raw: &str) -> u64 {
     let text = raw.as_bytes();
     let (mut ascii, mut others, mut blobs) = (0u64, 0u64, 0u64);
-    let mut count = |part: &[u8]| {
-        let high = part.iter().filter(|it| **it >= 0x80).count();
-        // The first byte of a UTF-8 sequence is 0xc2 or more, all others are below 0xc0.
-        let chars = part.iter().filter(|it| **it >= 0xc0).count();
-        ascii = ascii.saturating_add(part.len().saturating_sub(high) as u64);
-        others = others.saturating_add(chars as u64);
+    let mut add = |part: &[u8]| {
+        let (more_ascii, more_others) = count_chars(part);
+        ascii = ascii.saturating_add(more_ascii);
+        others = others.saturating_add(more_others);
     };
     let mut at = 0;
     while let Some(rest) = text.get(at..) {
         let Some(quote) = memchr::memchr(b'"', rest) else {
-            count(rest);
+            add(rest);
             break;
         };
         let from = at.saturating_add(quote).saturating_add(1);
         let end = string_end(text, from);
         let content = text.get(from..end).unwrap_or_default();
-        count(text.get(at..from).unwrap_or_default());
+        add(text.get(at..from).unwrap_or_default());
         if is_blob(content) {
             blobs = blobs.saturating_add(1);
         } else {
-            count(content);
+            add(content);
         }
         at = end.saturating_add(1);
     }

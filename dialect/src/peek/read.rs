@@ -110,7 +110,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Envelope<'a> {
                         Key::OtherCase => found.other_case = Some(map.next_value()?),
                         Key::Known(known, name) => {
                             let value = map.next_value()?;
-                            let Some(place) = found.values.get_mut(known as usize) else { continue };
+                            let Some(place) = found.values.get_mut(known as usize) else {
+                                continue;
+                            };
                             if place.replace(value).is_some() && found.twice.is_none() {
                                 found.twice = Some((name, value));
                             }

@@ -56,7 +56,9 @@ impl Cut<'_> {
         let end = if is_crlf { end.saturating_add(1) } else { end };
         if hide {
             self.hold.held.clear();
-            self.out.extend_from_slice(self.chunk.get(self.run_from..self.event_from).unwrap_or_default());
+            self.out.extend_from_slice(
+                self.chunk.get(self.run_from..self.event_from).unwrap_or_default(),
+            );
             self.run_from = end;
         } else if !self.hold.held.is_empty() {
             // Only the chunk's first event can have begun before it.

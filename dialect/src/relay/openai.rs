@@ -68,7 +68,8 @@ fn parse(raw: &[u8]) -> Option<Tokens> {
     let beside = input.saturating_add(completion).saturating_add(reasoning);
     let is_beside = reasoning > 0 && total == Some(beside);
     let details = usage.prompt_tokens_details;
-    let cached = details.cached_tokens.0.or(usage.prompt_cache_hit_tokens.0).or(usage.cached_tokens.0);
+    let cached =
+        details.cached_tokens.0.or(usage.prompt_cache_hit_tokens.0).or(usage.cached_tokens.0);
     Some(clamped(Tokens {
         input,
         cached_input: cached.unwrap_or(0),
@@ -115,7 +116,8 @@ mod tests {
     #[track_caller]
     fn check(raw: &str, expected: Option<[u64; 5]>) {
         let tokens = parse(raw.as_bytes());
-        let parts = tokens.map(|it| [it.input, it.cached_input, it.cache_write, it.output, it.reasoning]);
+        let parts =
+            tokens.map(|it| [it.input, it.cached_input, it.cache_write, it.output, it.reasoning]);
         assert_eq!(parts, expected, "{raw}");
     }
 
@@ -135,7 +137,10 @@ mod tests {
             r#"{"prompt_tokens":9,"completion_tokens":1,"prompt_cache_hit_tokens":4,"prompt_cache_miss_tokens":5}"#,
             Some([9, 4, 0, 1, 0]),
         );
-        check(r#"{"prompt_tokens":9,"completion_tokens":1,"cached_tokens":4}"#, Some([9, 4, 0, 1, 0]));
+        check(
+            r#"{"prompt_tokens":9,"completion_tokens":1,"cached_tokens":4}"#,
+            Some([9, 4, 0, 1, 0]),
+        );
         // xAI
         check(
             r#"{"prompt_tokens":9,"completion_tokens":1,"total_tokens":30,
@@ -165,7 +170,9 @@ mod tests {
 
     #[test]
     fn what_is_no_usage_is_none() {
-        for raw in ["{}", "null", "[]", r#"{"prompt_tokens":"x"}"#, r#"{"input_tokens":1}"#, "{", ""] {
+        for raw in
+            ["{}", "null", "[]", r#"{"prompt_tokens":"x"}"#, r#"{"input_tokens":1}"#, "{", ""]
+        {
             check(raw, None);
         }
     }

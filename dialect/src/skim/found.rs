@@ -1,5 +1,6 @@
 //! What a walk over an answer's JSON found.
 
+use crate::count::count_chars;
 use domain::tokens::estimate;
 
 /// What one JSON text says of itself.
@@ -68,19 +69,49 @@ impl Found {
 pub(crate) struct TextCount {
     ascii: u64,
     others: u64,
+    words: Words,
+}
+
+/// Whether a text is a single word, with blanks before it or behind it.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Words {
+    #[default]
+    None,
+    Begun,
+    /// A blank has come behind the first word.
+    Ended,
+    Several,
+}
+
+impl Words {
+    const fn with(self, is_blank: bool) -> Self {
+        match (self, is_blank) {
+            (Self::None, false) => Self::Begun,
+            (Self::Begun, true) => Self::Ended,
+            (Self::Ended, false) => Self::Several,
+            (same, _) => same,
+        }
+    }
 }
 
 impl TextCount {
+    /// The longest word that is taken for one token if it comes alone, in bytes.
+    const WORD_LEN: u64 = 16;
+
     /// Adds a part of a UTF-8 text; it may begin and end within a character.
     pub(crate) fn add(&mut self, part: &[u8]) {
-        let high = part.iter().filter(|it| **it >= 0x80).count();
-        // A character's first byte is 0xc2 or more, its others are below 0xc0.
-        let chars = part.iter().filter(|it| **it >= 0xc0).count();
-        self.ascii = self.ascii.saturating_add(part.len().saturating_sub(high) as u64);
-        self.others = self.others.saturating_add(chars as u64);
+        let (ascii, others) = count_chars(part);
+        self.ascii = self.ascii.saturating_add(ascii);
+        self.others = self.others.saturating_add(others);
+        for byte in part {
+            if self.words == Words::Several {
+                break;
+            }
+            self.words = self.words.with(byte.is_ascii_whitespace());
+        }
     }
 
-    /// Adds the character of a UTF-16 code unit.
+    /// Adds the character of a UTF-16 code unit, or of an escape such as `\n` as 0.
     pub(crate) fn add_char(&mut self, code: u32) {
         match code {
             0..0x80 => self.ascii = self.ascii.saturating_add(1),
@@ -88,17 +119,36 @@ impl TextCount {
             0xdc00..0xe000 => {}
             _ => self.others = self.others.saturating_add(1),
         }
+        self.words = self.words.with(matches!(code, 0 | 0x09..=0x0d | 0x20));
     }
 
-    pub(crate) const fn plus(self, other: Self) -> Self {
+    /// Another string begins, which is another word.
+    pub(crate) fn begin(&mut self) {
+        if self.words == Words::Begun {
+            self.words = Words::Ended;
+        }
+    }
+
+    pub(crate) fn plus(self, other: Self) -> Self {
+        let both = self.words != Words::None && other.words != Words::None;
         Self {
             ascii: self.ascii.saturating_add(other.ascii),
             others: self.others.saturating_add(other.others),
+            words: if both { Words::Several } else { self.words.max(other.words) },
         }
     }
 
     pub(crate) const fn is_empty(self) -> bool {
         self.ascii == 0 && self.others == 0
+    }
+
+    /// Whether it is one short word. Most upstreams stream token by token, and a
+    /// word that comes alone is one then, however long it is.
+    pub(crate) fn is_one_word(self) -> bool {
+        !self.is_empty()
+            && self.others == 0
+            && self.ascii <= Self::WORD_LEN
+            && self.words != Words::Several
     }
 
     /// About how many tokens that is; not zero for some text.

@@ -65,7 +65,8 @@ impl Key {
     /// What a string under this key is, `depth` brackets deep, below `top` in the
     /// outermost object.
     pub(super) fn role(self, depth: u32, top: Self) -> Role {
-        let written = matches!(top, Self::Choices | Self::Delta | Self::ContentBlock | Self::Content);
+        let written =
+            matches!(top, Self::Choices | Self::Delta | Self::ContentBlock | Self::Content);
         match self {
             Self::Written(slot) if written => Role::Count(slot),
             Self::Content if written => Role::Count(Slot::Said),

@@ -2,29 +2,31 @@
 //!
 //! Both indexes are split into shards by a byte of the key, and shared between
 //! catalogs: an edit copies two shards of about a 256th of the table, not 100,000 rows.
+//! They are ordered, so that the same keys are gone through in the same order everywhere.
 
 use super::VirtualKey;
 use crate::{id::KeyId, key::Fingerprint};
-use std::{collections::HashMap, hash::Hash, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
+use uuid::Uuid;
 
 const SHARDS: usize = 256;
 
-type Shard<K> = Arc<HashMap<K, Arc<VirtualKey>>>;
+type Shard<K> = Arc<BTreeMap<K, Arc<VirtualKey>>>;
 
 #[derive(Debug, Clone)]
 struct Shards<K>(Box<[Shard<K>]>);
 
-impl<K: Eq + Hash + Clone> Shards<K> {
+impl<K: Ord + Clone> Shards<K> {
     fn new() -> Self {
         Self((0..SHARDS).map(|_| Shard::default()).collect())
     }
 
-    fn find(&self, byte: u8, key: &K) -> Option<&Arc<VirtualKey>> {
-        self.0.get(usize::from(byte))?.get(key)
+    fn of(&self, byte: u8) -> Option<&Shard<K>> {
+        self.0.get(usize::from(byte))
     }
 
     /// Lets `edit` change the shard of `byte`, copied first if it is shared.
-    fn edit(&mut self, byte: u8, edit: impl FnOnce(&mut HashMap<K, Arc<VirtualKey>>)) {
+    fn edit(&mut self, byte: u8, edit: impl FnOnce(&mut BTreeMap<K, Arc<VirtualKey>>)) {
         // A byte is always a shard: there are 256 of them.
         if let Some(shard) = self.0.get_mut(usize::from(byte)) {
             edit(Arc::make_mut(shard));
@@ -36,7 +38,8 @@ impl<K: Eq + Hash + Clone> Shards<K> {
 #[derive(Debug, Clone)]
 pub struct KeyTable {
     by_id: Shards<KeyId>,
-    by_fingerprint: Shards<Fingerprint>,
+    /// With the id, so that a fingerprint that two keys share loses neither.
+    by_fingerprint: Shards<(Fingerprint, KeyId)>,
     len: usize,
 }
 
@@ -68,18 +71,19 @@ impl KeyTable {
 
     /// The key of this id.
     pub fn get(&self, id: KeyId) -> Option<&Arc<VirtualKey>> {
-        self.by_id.find(id_byte(id), &id)
+        self.by_id.of(id_byte(id))?.get(&id)
     }
 
-    /// The key whose fingerprint this is. The full fingerprint is compared in
-    /// constant time once the table has pointed to a row.
+    /// The key whose fingerprint this is; of several, the oldest. The full fingerprint
+    /// is compared in constant time once the table has pointed to a row.
     pub fn find(&self, fingerprint: &Fingerprint) -> Option<&Arc<VirtualKey>> {
-        self.by_fingerprint
-            .find(fingerprint_byte(fingerprint), fingerprint)
-            .filter(|it| it.fingerprint.matches(fingerprint))
+        let shard = self.by_fingerprint.of(fingerprint_byte(fingerprint))?;
+        let least = (*fingerprint, KeyId::from_uuid(Uuid::nil()));
+        let (_, key) = shard.range(least..).next()?;
+        Some(key).filter(|it| it.fingerprint.matches(fingerprint))
     }
 
-    /// Every key, in no order.
+    /// Every key, always in the same order, which means nothing.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<VirtualKey>> {
         self.by_id.0.iter().flat_map(|it| it.values())
     }
@@ -88,7 +92,7 @@ impl KeyTable {
     pub fn insert(&mut self, key: Arc<VirtualKey>) {
         self.remove(key.id);
         self.by_fingerprint.edit(fingerprint_byte(&key.fingerprint), |shard| {
-            shard.insert(key.fingerprint, Arc::clone(&key));
+            shard.insert((key.fingerprint, key.id), Arc::clone(&key));
         });
         self.by_id.edit(id_byte(key.id), |shard| {
             shard.insert(key.id, key);
@@ -103,10 +107,7 @@ impl KeyTable {
             shard.remove(&id);
         });
         self.by_fingerprint.edit(fingerprint_byte(&old.fingerprint), |shard| {
-            // Another key may have taken the fingerprint over in the meantime.
-            if shard.get(&old.fingerprint).is_some_and(|it| it.id == id) {
-                shard.remove(&old.fingerprint);
-            }
+            shard.remove(&(old.fingerprint, id));
         });
         self.len = self.len.saturating_sub(1);
     }
@@ -115,5 +116,87 @@ impl KeyTable {
 impl PartialEq for KeyTable {
     fn eq(&self, other: &Self) -> bool {
         self.len == other.len && self.iter().all(|it| other.get(it.id) == Some(it))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{key, key_id};
+    use proptest::prelude::*;
+    use std::collections::HashMap;
+
+    /// A key's number and the number of its fingerprint; or only the number of one to remove.
+    fn edits() -> impl Strategy<Value = Vec<(u8, Option<u8>)>> {
+        prop::collection::vec((0..12u8, prop::option::weighted(0.7, 0..12u8)), 0..60)
+    }
+
+    fn keyed(number: u8, fingerprint: u8) -> Arc<VirtualKey> {
+        Arc::new(VirtualKey { fingerprint: key(fingerprint).fingerprint, ..key(number) })
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_a_plain_map(edits in edits()) {
+            let mut table = KeyTable::default();
+            let mut plain: HashMap<KeyId, Arc<VirtualKey>> = HashMap::new();
+            for (number, fingerprint) in edits {
+                let before = table.clone();
+                let there = plain.clone();
+                match fingerprint {
+                    Some(it) => {
+                        table.insert(keyed(number, it));
+                        plain.insert(key_id(number), keyed(number, it));
+                    }
+                    None => {
+                        table.remove(key_id(number));
+                        plain.remove(&key_id(number));
+                    }
+                }
+                prop_assert_eq!((table.len(), table.is_empty()), (plain.len(), plain.is_empty()));
+                for number in 0..12 {
+                    prop_assert_eq!(table.get(key_id(number)), plain.get(&key_id(number)));
+                    let wanted = key(number).fingerprint;
+                    let oldest = plain.values().filter(|it| it.fingerprint == wanted).min_by_key(|it| it.id);
+                    prop_assert_eq!(table.find(&wanted), oldest);
+                }
+                let mut all: Vec<_> = table.iter().map(|it| it.id).collect();
+                all.sort_unstable();
+                let mut expected: Vec<_> = plain.keys().copied().collect();
+                expected.sort_unstable();
+                prop_assert_eq!(all, expected);
+                // A clone made before does not see the edit.
+                prop_assert_eq!(before.len(), there.len());
+                prop_assert!(there.values().all(|it| before.get(it.id) == Some(it)));
+            }
+        }
+
+        #[test]
+        fn equal_tables_are_gone_through_in_the_same_order(edits in edits()) {
+            let mut table = KeyTable::default();
+            for (number, fingerprint) in edits {
+                table.insert(keyed(number, fingerprint.unwrap_or(number)));
+            }
+            let mut keys: Vec<_> = table.iter().cloned().collect();
+            let mut again = KeyTable::default();
+            keys.reverse();
+            keys.iter().for_each(|it| again.insert(Arc::clone(it)));
+            prop_assert_eq!(&again, &table);
+            prop_assert!(again.iter().eq(table.iter()));
+        }
+    }
+
+    #[test]
+    fn an_edit_copies_two_shards_and_shares_the_rest() {
+        let mut table = KeyTable::default();
+        (0..200).for_each(|it| table.insert(keyed(it, it)));
+        let before = table.clone();
+        table.insert(keyed(200, 200));
+        let copied = |a: &[Shard<KeyId>], b: &[Shard<KeyId>]| {
+            a.iter().zip(b).filter(|(a, b)| !Arc::ptr_eq(a, b)).count()
+        };
+        assert_eq!(copied(&table.by_id.0, &before.by_id.0), 1);
+        let pairs = table.by_fingerprint.0.iter().zip(&before.by_fingerprint.0);
+        assert_eq!(pairs.filter(|(a, b)| !Arc::ptr_eq(a, b)).count(), 1);
     }
 }

@@ -108,12 +108,7 @@ struct Found {
 }
 
 fn resolve(snapshot: &Snapshot, alias: &str) -> Option<Found> {
-    let exact = alias
-        .parse()
-        .ok()
-        .and_then(|it| snapshot.catalog().routes.get(&it))
-        .filter(|it| !it.alias.is_wildcard());
-    if let Some(route) = exact.or_else(|| snapshot.index().wildcard_route(alias)) {
+    if let Some(route) = snapshot.route_of(alias) {
         return Some(through_route(snapshot, route, alias));
     }
     named_provider(snapshot, alias).or_else(|| by_pattern(snapshot, alias)).or_else(|| {
@@ -146,20 +141,12 @@ fn named_provider(snapshot: &Snapshot, alias: &str) -> Option<Found> {
     Some(Found { name: provider.to_string(), tiers: vec![tier] })
 }
 
+/// Each provider is a tier: the next is asked when all of one's accounts failed.
 fn by_pattern(snapshot: &Snapshot, alias: &str) -> Option<Found> {
-    let exact = snapshot.catalog().models.keys().filter(|it| it.name.as_str() == alias);
-    let mut providers: Vec<&Name> = Vec::new();
-    for it in exact.map(|it| &it.provider).chain(snapshot.index().providers_for(alias)) {
-        if !providers.contains(&it) {
-            providers.push(it);
-        }
-    }
-    let tiers: Vec<_> = providers
-        .iter()
-        .filter_map(|it| tier_of(snapshot, it, alias).map(|tier| (it, tier)))
-        .collect();
-    let name = tiers.first()?.0.to_string();
-    Some(Found { name, tiers: tiers.into_iter().map(|(_, tier)| tier).collect() })
+    let providers = snapshot.index().providers_for(alias);
+    let name = providers.first()?.to_string();
+    let tiers = providers.into_iter().filter_map(|it| tier_of(snapshot, it, alias));
+    Some(Found { name, tiers: tiers.collect() })
 }
 
 /// The enabled accounts of a provider as one tier of equal weights; `None` without any.

@@ -1,28 +1,42 @@
 //! The checks that a catalog must pass; each failure is a [`Defect`].
 
 use super::Defect;
-use crate::catalog::{Account, AuthStyle, Catalog, Provider, Route, VirtualKey};
+use crate::{
+    catalog::{Account, AuthStyle, Catalog, Provider, Route, VirtualKey},
+    secret::Secret,
+};
 use std::collections::BTreeSet;
 
 const LONGEST_TIMEOUT_MS: u64 = 3_600_000;
 const MAX_WEIGHT: u32 = 1_000_000;
 
-/// Headers that belong to authentication or to the connection: never configurable.
-const RESERVED_HEADERS: [&str; 14] = [
+/// Headers that carry credentials, or the request's own identity.
+const OWN_HEADERS: [&str; 7] = [
     "authorization",
     "x-api-key",
     "api-key",
     "x-goog-api-key",
     "proxy-authorization",
     "cookie",
-    "host",
+    "x-request-id",
+];
+
+/// Headers that belong to the connection or to the body's form, which we decide.
+const CONNECTION_HEADERS: [&str; 14] = [
+    "accept-encoding",
     "connection",
+    "content-encoding",
     "content-length",
     "content-type",
-    "transfer-encoding",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-connection",
     "te",
+    "trailer",
+    "transfer-encoding",
     "upgrade",
-    "x-request-id",
+    "via",
 ];
 
 /// Every defect outside of the virtual keys.
@@ -96,7 +110,9 @@ fn provider(provider: &Provider, defects: &mut Vec<Defect>) {
             base_url(&owner, &field, url, defects);
         }
         if let AuthStyle::Header(header) = &endpoint.auth
-            && let Some(why) = bad_header_name(header)
+            && let Some(why) = bad_header_name(header).or_else(|| {
+                is_one_of(header, &CONNECTION_HEADERS).then_some("it belongs to the connection")
+            })
         {
             defects.push(Defect::BadHeader { owner, field, header: header.clone(), why });
         }
@@ -109,7 +125,16 @@ fn account(catalog: &Catalog, account: &Account, defects: &mut Vec<Defect>) {
     for it in &account.base_urls {
         base_url(&owner, &format!("{path}.base_urls"), &it.url, defects);
     }
+    let mut dialects = BTreeSet::new();
+    for it in account.base_urls.iter().filter(|it| !dialects.insert(it.dialect)) {
+        let name = account.name.clone();
+        defects.push(Defect::BaseUrlTwice { account: name, dialect: it.dialect });
+    }
     client(account, &owner, &path, defects);
+    if let Some(why) = account.credential.as_ref().and_then(bad_credential) {
+        let field = format!("{path}.credential");
+        defects.push(Defect::BadHeader { owner, field, header: "credential".to_owned(), why });
+    }
     let name = || account.name.clone();
     let Some(provider) = catalog.providers.get(&account.provider) else {
         let provider = account.provider.clone();
@@ -145,15 +170,10 @@ fn client(account: &Account, owner: &str, path: &str, defects: &mut Vec<Defect>)
         in_range(&format!("{path}.client.{name}"), value, 1, LONGEST_TIMEOUT_MS, defects);
     }
     for (header, value) in &client.extra_headers {
-        let bad_value =
-            value.bytes().any(|it| it < 0x20 && it != b'\t' || it == 0x7f || !it.is_ascii());
+        let is_ours = is_one_of(header, &OWN_HEADERS) || is_one_of(header, &CONNECTION_HEADERS);
+        let bad_value = value.bytes().any(|it| !is_header_byte(it));
         let why = bad_header_name(header)
-            .or_else(|| {
-                let lower = header.to_ascii_lowercase();
-                RESERVED_HEADERS
-                    .contains(&lower.as_str())
-                    .then_some("it belongs to authentication or to the connection")
-            })
+            .or_else(|| is_ours.then_some("it belongs to authentication or to the connection"))
             .or_else(|| bad_value.then_some("its value has characters that headers cannot carry"));
         if let Some(why) = why {
             defects.push(Defect::BadHeader {
@@ -215,6 +235,21 @@ fn bad_header_name(name: &str) -> Option<&'static str> {
     (!fits).then_some("its name has characters that header names cannot have")
 }
 
+fn is_one_of(header: &str, names: &[&str]) -> bool {
+    names.iter().any(|it| it.eq_ignore_ascii_case(header))
+}
+
+const fn is_header_byte(byte: u8) -> bool {
+    matches!(byte, b'\t' | b' '..=b'~')
+}
+
+/// Why a credential cannot be sent. An empty one is another matter.
+fn bad_credential(credential: &Secret) -> Option<&'static str> {
+    let text = credential.expose();
+    let fits = text.trim() == text && text.bytes().all(is_header_byte);
+    (!fits).then_some("it has blanks around it, line ends, or characters that headers cannot carry")
+}
+
 fn base_url(owner: &str, field: &str, url: &str, defects: &mut Vec<Defect>) {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     let host = rest.map(|it| it.split('/').next().unwrap_or(""));
@@ -228,6 +263,7 @@ fn base_url(owner: &str, field: &str, url: &str, defects: &mut Vec<Defect>) {
         Some(_) if url.contains(['?', '#', '\\', '{', '}']) => {
             Some("it has a query, a fragment, a backslash or a placeholder")
         }
+        Some(host) if !has_good_port(host) => Some("its port is not a number from 1 to 65535"),
         Some(_) => None,
     };
     if let Some(why) = why {
@@ -240,4 +276,11 @@ fn base_url(owner: &str, field: &str, url: &str, defects: &mut Vec<Defect>) {
             why,
         });
     }
+}
+
+/// `host` may be a name, an IPv4 address or an IPv6 address in brackets.
+fn has_good_port(host: &str) -> bool {
+    let after = host.rsplit_once(']').map_or(host, |(_, after)| after);
+    let port = after.split_once(':').map(|(_, port)| port);
+    port.is_none_or(|it| it.parse::<u16>().is_ok_and(|it| it > 0))
 }

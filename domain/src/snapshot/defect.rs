@@ -28,6 +28,8 @@ pub enum Defect {
         "account `{account}` has a base URL for the {dialect} dialect, which provider `{provider}` does not speak"
     )]
     UnspokenDialect { account: Name, provider: Name, dialect: Dialect },
+    #[error("account `{account}` has two base URLs for the {dialect} dialect: keep one")]
+    BaseUrlTwice { account: Name, dialect: Dialect },
     #[error("two accounts are named `{name}`")]
     AccountNameTwice { name: Name },
     #[error("two teams are named `{name}`")]
@@ -66,7 +68,9 @@ impl Defect {
             Self::MissingCredential { account, .. } => {
                 format!("accounts[\"{account}\"].credential")
             }
-            Self::MissingBaseUrl { account, .. } | Self::UnspokenDialect { account, .. } => {
+            Self::MissingBaseUrl { account, .. }
+            | Self::UnspokenDialect { account, .. }
+            | Self::BaseUrlTwice { account, .. } => {
                 format!("accounts[\"{account}\"].base_urls")
             }
             Self::AccountNameTwice { name } => format!("accounts[\"{name}\"].name"),

@@ -1,12 +1,16 @@
 //! The look-ups that a compiled catalog answers without searching.
 
 use crate::{
-    catalog::{Account, AuthStyle, Catalog, Dialect, Provider, Route},
+    catalog::{Account, AuthStyle, Catalog, Dialect, ModelName, Provider, Route},
     id::AccountId,
     name::Name,
     pattern::Pattern,
 };
-use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// Where and how an account speaks one dialect.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,15 +56,19 @@ impl Seat {
 }
 
 /// The look-ups of one snapshot; shared by revisions that only change keys.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(crate) struct Index {
     /// Enabled accounts.
     pub(crate) seats: BTreeMap<AccountId, Arc<Seat>>,
     by_provider: BTreeMap<Name, Vec<Arc<Seat>>>,
     /// The most specific first.
     wildcard_routes: Vec<Arc<Route>>,
+    /// Providers with an enabled account that list a model of this name, sorted by name.
+    listed: BTreeMap<ModelName, Vec<Name>>,
     /// Native providers first, then the most specific pattern, then by name.
     patterns: Vec<(Pattern, Name)>,
+    /// Providers with an enabled account that only pass requests on.
+    aggregators: BTreeSet<Name>,
 }
 
 impl Index {
@@ -78,21 +86,27 @@ impl Index {
         }
         index.wildcard_routes =
             catalog.routes.values().filter(|it| it.alias.is_wildcard()).cloned().collect();
+        // The sort is stable: equally specific ones stay in the order of their text.
         index.wildcard_routes.sort_by_key(|it| Reverse(it.alias.fixed_len()));
-        let mut patterns: Vec<_> = catalog
+        let serving: Vec<_> = catalog
             .providers
             .values()
             .filter(|it| index.by_provider.contains_key(&it.name))
-            .flat_map(|it| it.model_patterns.iter().map(move |pattern| (it, pattern)))
             .collect();
-        patterns.sort_by_key(|(provider, pattern)| {
-            (provider.aggregator, Reverse(pattern.fixed_len()), provider.name.clone())
-        });
-        index.patterns = patterns
-            .into_iter()
-            .map(|(provider, pattern)| (pattern.clone(), provider.name.clone()))
-            .collect();
+        index.aggregators =
+            serving.iter().filter(|it| it.aggregator).map(|it| it.name.clone()).collect();
+        index.patterns = patterns(&serving);
+        index.listed = index.listed(catalog);
         index
+    }
+
+    fn listed(&self, catalog: &Catalog) -> BTreeMap<ModelName, Vec<Name>> {
+        let mut listed: BTreeMap<ModelName, Vec<Name>> = BTreeMap::new();
+        // Models come by provider, so that each list is sorted by name.
+        for it in catalog.models.keys().filter(|it| self.by_provider.contains_key(&it.provider)) {
+            listed.entry(it.name.clone()).or_default().push(it.provider.clone());
+        }
+        listed
     }
 
     /// The enabled accounts of a provider.
@@ -105,8 +119,37 @@ impl Index {
         self.wildcard_routes.iter().find(|it| it.alias.matches(model))
     }
 
-    /// Providers with an enabled account whose patterns describe `model`, the best first.
-    pub(crate) fn providers_for(&self, model: &str) -> impl Iterator<Item = &Name> {
-        self.patterns.iter().filter(move |(it, _)| it.matches(model)).map(|(_, name)| name)
+    /// Every listed model with the provider that is asked first for it, sorted by name.
+    pub(crate) fn models(&self) -> impl Iterator<Item = (&ModelName, &Name)> {
+        let first = |model: &ModelName| self.providers_for(model.as_str()).into_iter().next();
+        self.listed.keys().filter_map(move |it| Some((it, first(it)?)))
     }
+
+    /// Providers with an enabled account that list `model`, or whose patterns describe
+    /// it, each once and the best first: whose model it is comes before who only
+    /// passes requests on, and only then who lists it before whose pattern fits.
+    pub(crate) fn providers_for(&self, model: &str) -> Vec<&Name> {
+        let listing = self.listed.get(model).into_iter().flatten();
+        let fitting = self.patterns.iter().filter(|(it, _)| it.matches(model)).map(|(_, it)| it);
+        let mut providers: Vec<&Name> = Vec::new();
+        for it in listing.chain(fitting) {
+            if !providers.contains(&it) {
+                providers.push(it);
+            }
+        }
+        providers.sort_by_key(|it| self.aggregators.contains(*it));
+        providers
+    }
+}
+
+fn patterns(serving: &[&Arc<Provider>]) -> Vec<(Pattern, Name)> {
+    let of = |it: &Arc<Provider>| {
+        let (aggregator, name) = (it.aggregator, it.name.clone());
+        let rank =
+            move |it: &Pattern| (aggregator, Reverse(it.fixed_len()), name.clone(), it.clone());
+        it.model_patterns.iter().map(rank).collect::<Vec<_>>()
+    };
+    let mut patterns: Vec<_> = serving.iter().flat_map(|it| of(it)).collect();
+    patterns.sort_unstable();
+    patterns.into_iter().map(|(_, _, name, pattern)| (pattern, name)).collect()
 }

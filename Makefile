@@ -1,0 +1,21 @@
+# Every command of the project; `make` alone lists them.
+.PHONY: help up test lint fmt bench
+.DEFAULT_GOAL := help
+
+help: ## This list
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+up: ## Build and run all of Sluice on this machine; ARGS="--demo --proxies 3" goes to `sluice up`
+	@scripts/up.sh $(ARGS)
+
+test: ## Everything that CI runs
+	@scripts/test.sh
+
+lint: ## Form, lints, documentation
+	@scripts/lint.sh
+
+fmt: ## Bring the code into form
+	@cargo fmt --all
+
+bench: ## Measure the figures that Sluice promises
+	@scripts/bench.sh $(ARGS)

@@ -1,0 +1,252 @@
+//! `sluice provider|model|route|team|settings …`
+
+use clap::{Args, Subcommand};
+use proto::admin::v1;
+
+use super::Wait;
+use crate::spell;
+
+/// What to do with providers.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProviderCommand {
+    /// List providers
+    #[command(visible_alias = "ls")]
+    List,
+    /// Show one provider
+    Show(ProviderName),
+    /// Add a provider, such as a server of your own
+    #[command(alias = "create", after_help = PROVIDER_EXAMPLES)]
+    Add(ProviderFlags),
+    /// Change a provider; what is not named stays
+    Update(ProviderFlags),
+    /// Remove a provider that nothing refers to
+    #[command(visible_alias = "rm", alias = "delete")]
+    Remove(ProviderName),
+}
+
+const PROVIDER_EXAMPLES: &str = "\
+Examples:
+  sluice provider add lab --endpoint openai=https://llm.example/v1 --pattern 'lab-*'
+  sluice provider add proxy --title 'Our proxy' --endpoint openai=https://p.example/v1 \\
+         --auth header:api-key --aggregator";
+
+/// Which provider.
+#[derive(Debug, Args)]
+pub(crate) struct ProviderName {
+    /// The provider's name
+    #[arg(value_name = "PROVIDER")]
+    pub(crate) name: String,
+}
+
+/// What is known of a provider.
+#[derive(Debug, Args)]
+pub(crate) struct ProviderFlags {
+    /// The provider's name: lowercase letters, digits, `-`, `_`, `.`
+    #[arg(value_name = "PROVIDER")]
+    pub(crate) name: String,
+    /// Its name for people
+    #[arg(long)]
+    pub(crate) title: Option<String>,
+    /// Where it speaks a dialect; without `=URL` every account brings its own address
+    #[arg(long = "endpoint", value_name = "DIALECT[=URL]", value_parser = endpoint)]
+    pub(crate) endpoints: Vec<(v1::Dialect, String)>,
+    /// How its credential is shown: `bearer`, `header:NAME` or `none`
+    #[arg(long, value_name = "STYLE", value_parser = spell::auth)]
+    pub(crate) auth: Option<v1::AuthStyle>,
+    /// The variable that usually holds its credential
+    #[arg(long, value_name = "VARIABLE")]
+    pub(crate) env_var: Option<String>,
+    /// Which model names are its own, `*` for any run of characters; repeat or use commas
+    #[arg(long = "pattern", value_name = "PATTERN", value_delimiter = ',')]
+    pub(crate) patterns: Vec<String>,
+    /// Whether it only passes requests on to others' models
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub(crate) aggregator: Option<bool>,
+    /// Where its API is documented
+    #[arg(long, value_name = "URL")]
+    pub(crate) docs_url: Option<String>,
+}
+
+fn endpoint(text: &str) -> Result<(v1::Dialect, String), String> {
+    if text.contains('=') {
+        let (dialect, url) = spell::base_url(text)?;
+        return dialect
+            .map(|it| (it, url))
+            .ok_or_else(|| format!("`{text}` is not written DIALECT[=URL]"));
+    }
+    Ok((spell::dialect(text)?, String::new()))
+}
+
+/// What to do with models.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelCommand {
+    /// List models
+    #[command(visible_alias = "ls")]
+    List {
+        /// Only of this provider
+        #[arg(long, value_name = "PROVIDER")]
+        provider: Option<String>,
+    },
+    /// Show one model
+    Show(ModelName),
+    /// Add a model that is listed to callers
+    #[command(alias = "create")]
+    #[command(after_help = "Examples:\n  sluice model add openai/gpt-5-mini\n  \
+                            sluice model add lab/embed-1 --operations embeddings")]
+    Add(ModelFlags),
+    /// Change what a model can be asked
+    Update(ModelFlags),
+    /// Remove a model from the list
+    #[command(visible_alias = "rm", alias = "delete")]
+    Remove(ModelName),
+}
+
+/// Which model.
+#[derive(Debug, Args)]
+pub(crate) struct ModelName {
+    /// The model
+    #[arg(value_name = "PROVIDER/MODEL")]
+    pub(crate) model: String,
+}
+
+/// What is known of a model.
+#[derive(Debug, Args)]
+pub(crate) struct ModelFlags {
+    #[command(flatten)]
+    pub(crate) name: ModelName,
+    /// What it can be asked: chat, embeddings, count_tokens; repeat or use commas
+    #[arg(long, value_name = "OPERATION", value_delimiter = ',', default_value = "chat")]
+    #[arg(value_parser = spell::operation)]
+    pub(crate) operations: Vec<v1::Operation>,
+}
+
+/// What to do with routes.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RouteCommand {
+    /// Say what happens with an alias: add its route or replace it
+    #[command(alias = "add", alias = "create", after_help = ROUTE_EXAMPLES)]
+    Set(SetRoute),
+    /// List routes
+    #[command(visible_alias = "ls")]
+    List,
+    /// Show one route
+    Show(RouteName),
+    /// Serve an alias again
+    Enable(RouteChange),
+    /// Refuse an alias
+    Disable(RouteChange),
+    /// Remove a route; its alias is then looked up as any model's name
+    #[command(visible_alias = "rm", alias = "delete")]
+    Remove(RouteChange),
+}
+
+const ROUTE_EXAMPLES: &str = "\
+Examples:
+  sluice route set chat --tier main/gpt-4o
+  sluice route set chat --tier main/gpt-4o@3,eu/gpt-4o@1 --tier backup/gpt-4o-mini
+  sluice route set 'gpt-*' --tier azure            the model stays what the caller wrote
+
+Each --tier holds targets of equal standing, ACCOUNT[/MODEL][@WEIGHT], separated by commas;
+requests are shared out by weight (1 if not said). When every target of a tier has failed,
+the next --tier is asked.";
+
+/// A route as a whole.
+#[derive(Debug, Args)]
+pub(crate) struct SetRoute {
+    #[command(flatten)]
+    pub(crate) name: RouteName,
+    /// Targets of equal standing; the next --tier is asked when all of them failed
+    #[arg(long = "tier", required = true, value_name = "TARGET,…", value_parser = tier)]
+    pub(crate) tiers: Vec<v1::Tier>,
+    /// Refuse the alias for now
+    #[arg(long)]
+    pub(crate) disabled: bool,
+    #[command(flatten)]
+    pub(crate) wait: Wait,
+}
+
+fn tier(text: &str) -> Result<v1::Tier, String> {
+    let targets = text.split(',').map(|it| spell::target(it.trim()));
+    Ok(v1::Tier { targets: targets.collect::<Result<_, _>>()? })
+}
+
+/// Which route.
+#[derive(Debug, Args)]
+pub(crate) struct RouteName {
+    /// What callers write in `model`: exact, or with `*` for any run of characters
+    pub(crate) alias: String,
+}
+
+/// Which route, and whether to wait.
+#[derive(Debug, Args)]
+pub(crate) struct RouteChange {
+    #[command(flatten)]
+    pub(crate) name: RouteName,
+    #[command(flatten)]
+    pub(crate) wait: Wait,
+}
+
+/// What to do with teams.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TeamCommand {
+    /// Add a team
+    #[command(visible_alias = "create")]
+    #[command(after_help = "Examples:\n  sluice team add research --description 'The lab'")]
+    Add(TeamFlags),
+    /// List teams
+    #[command(visible_alias = "ls")]
+    List,
+    /// Show one team
+    Show(TeamName),
+    /// Change a team
+    Update(TeamFlags),
+    /// Remove a team that owns no keys
+    #[command(visible_alias = "rm", alias = "delete")]
+    Remove(TeamName),
+}
+
+/// Which team.
+#[derive(Debug, Args)]
+pub(crate) struct TeamName {
+    /// The team's name or id
+    pub(crate) team: String,
+}
+
+/// What is known of a team.
+#[derive(Debug, Args)]
+pub(crate) struct TeamFlags {
+    #[command(flatten)]
+    pub(crate) name: TeamName,
+    /// What it is for
+    #[arg(long)]
+    pub(crate) description: Option<String>,
+}
+
+/// What to do with the settings.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SettingsCommand {
+    /// Show the settings
+    #[command(alias = "list")]
+    Show,
+    /// Change settings; what is not named stays
+    #[command(alias = "update")]
+    #[command(after_help = "Examples:\n  sluice settings set --max-attempts 5 --hide-route true")]
+    Set(SetSettings),
+}
+
+/// Changes of the settings.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("setting").required(true).multiple(true))]
+pub(crate) struct SetSettings {
+    /// Most attempts of one request, over all its targets: 1 to 20
+    #[arg(long, group = "setting", value_name = "NUMBER")]
+    pub(crate) max_attempts: Option<u32>,
+    /// No new attempt starts later than this after the request came
+    #[arg(long, group = "setting", value_name = "DURATION", value_parser = spell::millis)]
+    pub(crate) attempt_deadline: Option<u32>,
+    /// Whether answers go without the `x-sluice-*` headers
+    #[arg(long, group = "setting", value_name = "BOOL")]
+    pub(crate) hide_route: Option<bool>,
+    #[command(flatten)]
+    pub(crate) wait: Wait,
+}

@@ -1,0 +1,101 @@
+//! Facts about supervision, with shell scripts for programs.
+
+use std::time::Instant;
+
+use super::*;
+
+fn job(name: &str, role: Role, script: &str) -> Job {
+    Job {
+        name: name.to_owned(),
+        role,
+        program: "/bin/sh".into(),
+        args: ["-c", script].map(Into::into).to_vec(),
+        vars: Vec::new(),
+        listens: Vec::new(),
+    }
+}
+
+fn children(dir: &Path) -> Children {
+    Children::new(dir, 10_000)
+}
+
+const READY: &str = r#"echo '{"ready":{"data":"http://0.0.0.0:81"}}'"#;
+
+#[tokio::test]
+async fn a_program_that_announces_itself_is_started() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut all = children(dir.path());
+    let script = format!("{READY}; read -r gone");
+    let started = all.start(job("proxy 1", Role::Proxy, &script)).await.unwrap();
+    assert_eq!(started.url("data").unwrap(), "http://127.0.0.1:81");
+    assert!(started.url("ops").is_err());
+    all.stop().await;
+}
+
+#[tokio::test]
+async fn one_that_dies_before_it_announces_itself_has_failed() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut all = children(dir.path());
+    let error = all.start(job("proxy 1", Role::Proxy, "exit 3")).await.unwrap_err();
+    assert!(error.what.contains("proxy 1") && error.what.contains("exit code 3"), "{error:?}");
+    let nowhere = Job { program: "/no/such".into(), ..job("p", Role::Proxy, "") };
+    assert!(all.start(nowhere).await.unwrap_err().what.contains("cannot be started"));
+    all.stop().await;
+}
+
+#[tokio::test]
+async fn one_that_dies_later_is_started_again_on_the_port_it_had() {
+    let dir = tempfile::tempdir().unwrap();
+    let lives = dir.path().join("lives");
+    let script = format!(
+        "echo \"$0 $1\" >> '{}'; {}; [ \"$1\" = 127.0.0.1:0 ] && exit 1; read -r gone",
+        lives.display(),
+        READY.replace("0.0.0.0:81", "127.0.0.1:4321"),
+    );
+    let addr = "127.0.0.1:0".parse().unwrap();
+    let listens = vec![Listen { flag: "--data-addr", place: "data", addr }];
+    let job = Job { listens, ..job("proxy 1", Role::Proxy, &script) };
+    let mut all = children(dir.path());
+    all.start(job).await.unwrap();
+    let told = tokio::time::timeout(Duration::from_secs(20), async {
+        loop {
+            let text = std::fs::read_to_string(&lives).unwrap();
+            if 2 <= text.lines().count() {
+                break text;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    let told = told.await.unwrap();
+    assert_eq!(told, "--data-addr 127.0.0.1:0\n--data-addr 127.0.0.1:4321\n");
+    all.stop().await;
+}
+
+#[tokio::test]
+async fn proxies_are_stopped_first_and_the_demo_provider_last() {
+    let dir = tempfile::tempdir().unwrap();
+    let ends = dir.path().join("ends");
+    let mut all = children(dir.path());
+    for (name, role) in
+        [("control", Role::ControlPlane), ("demo", Role::DemoProvider), ("proxy", Role::Proxy)]
+    {
+        let script = format!(
+            "trap 'echo {name} >> {}; exit 0' TERM; {READY}; while :; do sleep 0.01; done",
+            ends.display()
+        );
+        all.start(job(name, role, &script)).await.unwrap();
+    }
+    all.stop().await;
+    assert_eq!(std::fs::read_to_string(&ends).unwrap(), "proxy\ncontrol\ndemo\n");
+}
+
+#[tokio::test]
+async fn one_that_does_not_end_is_killed() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut all = children(dir.path());
+    let script = format!("trap '' TERM; {READY}; while :; do sleep 0.01; done");
+    all.start(job("proxy", Role::Proxy, &script)).await.unwrap();
+    let begun = Instant::now();
+    all.kill().await;
+    assert!(begun.elapsed() < Duration::from_secs(5));
+}

@@ -1,0 +1,405 @@
+//! One struct a noun: as it stands in a manifest, ↔ the wire.
+//!
+//! Fields have the names of the admin API; what has its default is left out.
+
+use std::path::PathBuf;
+
+use domain::catalog::ClientSettings;
+use proto::admin::v1;
+use serde::{Deserialize, Serialize};
+
+use super::{Secrets, Wrong};
+use crate::spell;
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+fn bearer() -> String {
+    "bearer".to_owned()
+}
+
+fn is_bearer(text: &str) -> bool {
+    text == "bearer"
+}
+
+fn chat() -> Vec<String> {
+    vec!["chat".to_owned()]
+}
+
+/// A provider.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Provider {
+    pub(crate) name: String,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) title: String,
+    pub(crate) endpoints: Vec<Endpoint>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) env_var: String,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) model_patterns: Vec<String>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) aggregator: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) docs_url: String,
+}
+
+/// Where a provider speaks one dialect.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Endpoint {
+    pub(crate) dialect: String,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) base_url: String,
+    #[serde(default = "bearer", skip_serializing_if = "is_bearer")]
+    pub(crate) auth: String,
+}
+
+impl From<&v1::Provider> for Provider {
+    fn from(wire: &v1::Provider) -> Self {
+        let endpoint = |it: &v1::Endpoint| Endpoint {
+            dialect: spell::dialect_text(it.dialect),
+            base_url: it.base_url.clone(),
+            auth: spell::auth_text(it.auth.as_ref()),
+        };
+        Self {
+            name: wire.name.clone(),
+            title: wire.title.clone(),
+            endpoints: wire.endpoints.iter().map(endpoint).collect(),
+            env_var: wire.env_var.clone(),
+            model_patterns: wire.model_patterns.clone(),
+            aggregator: wire.aggregator,
+            docs_url: wire.docs_url.clone(),
+        }
+    }
+}
+
+impl Provider {
+    pub(super) fn wire(&self, wrong: &mut Wrong) -> v1::Provider {
+        let endpoints = self.endpoints.iter().enumerate().map(|(at, it)| v1::Endpoint {
+            dialect: dialect(wrong, &format!("endpoints[{at}].dialect"), &it.dialect),
+            base_url: it.base_url.clone(),
+            auth: Some(wrong.note(&format!("endpoints[{at}].auth"), spell::auth(&it.auth))),
+        });
+        v1::Provider {
+            endpoints: endpoints.collect(),
+            name: self.name.clone(),
+            title: self.title.clone(),
+            env_var: self.env_var.clone(),
+            model_patterns: self.model_patterns.clone(),
+            aggregator: self.aggregator,
+            docs_url: self.docs_url.clone(),
+            ..v1::Provider::default()
+        }
+    }
+}
+
+fn dialect(wrong: &mut Wrong, field: &str, text: &str) -> i32 {
+    wrong.note(field, spell::dialect(text).map(i32::from))
+}
+
+/// An account. Without a credential, the stored one stays.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Account {
+    pub(crate) name: String,
+    pub(crate) provider: String,
+    /// The environment variable that holds the credential.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) credential_env: Option<String>,
+    /// The file that holds the credential.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) credential_file: Option<PathBuf>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) base_urls: Vec<BaseUrl>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) disabled: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) client: Client,
+    /// The environment variable that holds the proxy's URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) proxy_env: Option<String>,
+    /// The file that holds the proxy's URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) proxy_file: Option<PathBuf>,
+}
+
+/// An account's own address.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BaseUrl {
+    pub(crate) dialect: String,
+    pub(crate) url: String,
+}
+
+/// How an account is spoken to.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Client {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) connect_timeout_ms: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) first_byte_timeout_ms: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) idle_timeout_ms: Option<u32>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) extra_headers: Vec<Header>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) keep_stream_options: bool,
+}
+
+/// A header sent with every request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Header {
+    pub(crate) name: String,
+    pub(crate) value: String,
+}
+
+impl From<&v1::ClientSettings> for Client {
+    fn from(wire: &v1::ClientSettings) -> Self {
+        let usual = ClientSettings::default();
+        let unusual = |ms: u32, usual: u32| Some(ms).filter(|it| *it != usual && *it != 0);
+        let header = |it: &v1::Header| Header { name: it.name.clone(), value: it.value.clone() };
+        Self {
+            connect_timeout_ms: unusual(wire.connect_timeout_ms, usual.connect_timeout_ms),
+            first_byte_timeout_ms: unusual(wire.first_byte_timeout_ms, usual.first_byte_timeout_ms),
+            idle_timeout_ms: unusual(wire.idle_timeout_ms, usual.idle_timeout_ms),
+            extra_headers: wire.extra_headers.iter().map(header).collect(),
+            keep_stream_options: wire.keep_stream_options,
+        }
+    }
+}
+
+impl From<&v1::Account> for Account {
+    fn from(wire: &v1::Account) -> Self {
+        let base_url = |it: &v1::BaseUrl| BaseUrl {
+            dialect: spell::dialect_text(it.dialect),
+            url: it.url.clone(),
+        };
+        Self {
+            name: wire.name.clone(),
+            provider: wire.provider.clone(),
+            credential_env: None,
+            credential_file: None,
+            base_urls: wire.base_urls.iter().map(base_url).collect(),
+            disabled: wire.disabled,
+            client: wire.client.as_ref().map(Client::from).unwrap_or_default(),
+            proxy_env: None,
+            proxy_file: None,
+        }
+    }
+}
+
+impl Account {
+    pub(super) fn wire(&self, wrong: &mut Wrong, secrets: &dyn Secrets) -> v1::Account {
+        let base_urls = self.base_urls.iter().enumerate().map(|(at, it)| v1::BaseUrl {
+            dialect: dialect(wrong, &format!("base_urls[{at}].dialect"), &it.dialect),
+            url: it.url.clone(),
+        });
+        let base_urls = base_urls.collect();
+        let header = |it: &Header| v1::Header { name: it.name.clone(), value: it.value.clone() };
+        let client = v1::ClientSettings {
+            connect_timeout_ms: self.client.connect_timeout_ms.unwrap_or(0),
+            first_byte_timeout_ms: self.client.first_byte_timeout_ms.unwrap_or(0),
+            idle_timeout_ms: self.client.idle_timeout_ms.unwrap_or(0),
+            extra_headers: self.client.extra_headers.iter().map(header).collect(),
+            keep_stream_options: self.client.keep_stream_options,
+        };
+        let mut secret =
+            |name: &str, var: &Option<String>, file: &Option<PathBuf>| match (var, file) {
+                (None, None) => String::new(),
+                (Some(var), None) => wrong.note(
+                    &format!("{name}_env"),
+                    secrets.var(var).ok_or_else(|| format!("the variable {var} is not set")),
+                ),
+                (None, Some(file)) => wrong.note(&format!("{name}_file"), secrets.file(file)),
+                (Some(_), Some(_)) => {
+                    wrong.add(&format!("{name}_env"), format!("and `{name}_file`: keep one"));
+                    String::new()
+                }
+            };
+        v1::Account {
+            credential: secret("credential", &self.credential_env, &self.credential_file),
+            proxy: secret("proxy", &self.proxy_env, &self.proxy_file),
+            name: self.name.clone(),
+            provider: self.provider.clone(),
+            base_urls,
+            disabled: self.disabled,
+            client: Some(client),
+            ..v1::Account::default()
+        }
+    }
+}
+
+/// A model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Model {
+    pub(crate) provider: String,
+    pub(crate) name: String,
+    #[serde(default = "chat")]
+    pub(crate) operations: Vec<String>,
+}
+
+impl From<&v1::Model> for Model {
+    fn from(wire: &v1::Model) -> Self {
+        let operations = wire.operations.iter().map(|it| spell::operation_text(*it)).collect();
+        Self { provider: wire.provider.clone(), name: wire.name.clone(), operations }
+    }
+}
+
+impl Model {
+    pub(super) fn wire(&self, wrong: &mut Wrong) -> v1::Model {
+        let operations = self.operations.iter().enumerate().map(|(at, it)| {
+            wrong.note(&format!("operations[{at}]"), spell::operation(it).map(i32::from))
+        });
+        v1::Model {
+            operations: operations.collect(),
+            provider: self.provider.clone(),
+            name: self.name.clone(),
+            ..v1::Model::default()
+        }
+    }
+}
+
+/// A route; each tier is a list of `ACCOUNT[/MODEL][@WEIGHT]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Route {
+    pub(crate) alias: String,
+    pub(crate) tiers: Vec<Vec<String>>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) disabled: bool,
+}
+
+impl From<&v1::Route> for Route {
+    fn from(wire: &v1::Route) -> Self {
+        let tier = |it: &v1::Tier| it.targets.iter().map(spell::target_text).collect();
+        Self {
+            alias: wire.alias.clone(),
+            tiers: wire.tiers.iter().map(tier).collect(),
+            disabled: wire.disabled,
+        }
+    }
+}
+
+impl Route {
+    pub(super) fn wire(&self, wrong: &mut Wrong) -> v1::Route {
+        let mut tiers = Vec::new();
+        for (tier, texts) in self.tiers.iter().enumerate() {
+            let targets = texts
+                .iter()
+                .enumerate()
+                .map(|(at, it)| wrong.note(&format!("tiers[{tier}][{at}]"), spell::target(it)));
+            tiers.push(v1::Tier { targets: targets.collect() });
+        }
+        let (alias, disabled) = (self.alias.clone(), self.disabled);
+        v1::Route { alias, tiers, disabled, ..v1::Route::default() }
+    }
+}
+
+/// A team.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Team {
+    pub(crate) name: String,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) description: String,
+}
+
+impl From<&v1::Team> for Team {
+    fn from(wire: &v1::Team) -> Self {
+        Self { name: wire.name.clone(), description: wire.description.clone() }
+    }
+}
+
+impl Team {
+    pub(super) fn wire(&self) -> v1::Team {
+        let (name, description) = (self.name.clone(), self.description.clone());
+        v1::Team { name, description, ..v1::Team::default() }
+    }
+}
+
+/// A virtual key. Its text is made by the server when it is new.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Key {
+    pub(crate) name: String,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) team: String,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) disabled: bool,
+    /// RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) expires_at: Option<String>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) allowed_models: Vec<String>,
+}
+
+impl From<&v1::VirtualKey> for Key {
+    fn from(wire: &v1::VirtualKey) -> Self {
+        Self {
+            name: wire.name.clone(),
+            team: wire.team.clone(),
+            disabled: wire.disabled,
+            expires_at: spell::rfc3339(wire.expires_at.as_ref()),
+            allowed_models: wire.allowed_models.clone(),
+        }
+    }
+}
+
+impl Key {
+    pub(super) fn wire(&self, wrong: &mut Wrong) -> v1::VirtualKey {
+        let expires_at = self.expires_at.as_ref().and_then(|it| {
+            // A time that moves with the clock would make every application a change.
+            let absolute = match spell::duration(it) {
+                Ok(_) => Err(format!("`{it}` is a duration: write a time such as 2026-01-31")),
+                Err(_) => spell::instant(it, 0, 1).map(|it| Some(spell::timestamp(it))),
+            };
+            wrong.note("expires_at", absolute)
+        });
+        v1::VirtualKey {
+            name: self.name.clone(),
+            team: self.team.clone(),
+            disabled: self.disabled,
+            expires_at,
+            allowed_models: self.allowed_models.clone(),
+            ..v1::VirtualKey::default()
+        }
+    }
+}
+
+/// The settings; 0 means the default.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    #[serde(default)]
+    pub(crate) max_attempts: u32,
+    #[serde(default)]
+    pub(crate) attempt_deadline_ms: u32,
+    #[serde(default)]
+    pub(crate) hide_route: bool,
+}
+
+impl From<&v1::Settings> for Settings {
+    fn from(wire: &v1::Settings) -> Self {
+        Self {
+            max_attempts: wire.max_attempts,
+            attempt_deadline_ms: wire.attempt_deadline_ms,
+            hide_route: wire.hide_route,
+        }
+    }
+}
+
+impl Settings {
+    pub(super) fn wire(&self) -> v1::Settings {
+        v1::Settings {
+            max_attempts: self.max_attempts,
+            attempt_deadline_ms: self.attempt_deadline_ms,
+            hide_route: self.hide_route,
+            ..v1::Settings::default()
+        }
+    }
+}

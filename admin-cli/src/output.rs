@@ -1,0 +1,324 @@
+//! Tables, JSON and YAML: the one place that prints.
+//!
+//! What was asked for goes to stdout, remarks and errors to stderr, so that a script can
+//! read the first without the second. Colours only on a terminal and without NO_COLOR.
+
+use std::io::{self, IsTerminal as _, Write};
+
+use comfy_table::{Attribute, CellAlignment, Color, ContentArrangement, Table, presets};
+use serde::Serialize;
+
+use crate::{
+    env,
+    failure::{CliError, Outcome},
+};
+
+/// What is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    #[default]
+    Table,
+    /// For scripts.
+    Json,
+    /// For scripts and people.
+    Yaml,
+}
+
+/// How a cell looks where colours are welcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Tone {
+    #[default]
+    Plain,
+    Good,
+    Bad,
+    Faint,
+}
+
+/// One cell of a table.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Cell {
+    text: String,
+    tone: Tone,
+    number: bool,
+}
+
+impl Cell {
+    /// A text; an empty one is shown as `-`.
+    pub(crate) fn text(text: impl Into<String>) -> Self {
+        let text = text.into();
+        if text.is_empty() { Self::faint("-") } else { Self { text, ..Self::default() } }
+    }
+
+    /// A text in a tone.
+    pub(crate) fn toned(text: impl Into<String>, tone: Tone) -> Self {
+        Self { text: text.into(), tone, number: false }
+    }
+
+    /// A text that matters little.
+    pub(crate) fn faint(text: impl Into<String>) -> Self {
+        Self::toned(text, Tone::Faint)
+    }
+
+    /// A number, with separators between thousands, aligned to the right.
+    pub(crate) fn number(number: u64) -> Self {
+        Self { text: thousands(number), number: true, ..Self::default() }
+    }
+
+    /// `enabled` or `disabled`.
+    pub(crate) fn enabled(disabled: bool) -> Self {
+        match disabled {
+            true => Self::toned("disabled", Tone::Bad),
+            false => Self::toned("enabled", Tone::Good),
+        }
+    }
+
+    /// A list in one cell.
+    pub(crate) fn list(texts: &[String]) -> Self {
+        Self::text(texts.join(", "))
+    }
+}
+
+/// What can be shown in every format.
+pub(crate) trait Show: Serialize {
+    /// The titles of the table's columns.
+    const COLUMNS: &'static [&'static str];
+
+    /// Its row in a table of many.
+    fn row(&self) -> Vec<Cell>;
+
+    /// What is shown of one alone: by default its row, column by column.
+    fn details(&self) -> Vec<(&'static str, Cell)> {
+        Self::COLUMNS.iter().copied().zip(self.row()).collect()
+    }
+}
+
+/// Where and how answers are shown.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Output {
+    /// What is printed.
+    pub(crate) format: Format,
+}
+
+impl Output {
+    /// Shows many; `empty` is the remark when there is none.
+    pub(crate) fn list<T: Show>(self, items: &[T], empty: &str) -> Outcome {
+        match self.format {
+            Format::Table if items.is_empty() => {
+                remark(empty);
+                Ok(())
+            }
+            Format::Table => {
+                let rows = items.iter().map(Show::row).collect();
+                print(&table(T::COLUMNS, rows))
+            }
+            Format::Json | Format::Yaml => self.value(&items),
+        }
+    }
+
+    /// Shows one.
+    pub(crate) fn one<T: Show>(self, item: &T) -> Outcome {
+        match self.format {
+            Format::Table => print(&self::details(item.details())),
+            Format::Json | Format::Yaml => self.value(item),
+        }
+    }
+
+    /// Shows a value that has its own text for people.
+    pub(crate) fn either<T: Serialize>(self, value: &T, text: impl FnOnce() -> String) -> Outcome {
+        match self.format {
+            Format::Table => print(&text()),
+            Format::Json | Format::Yaml => self.value(value),
+        }
+    }
+
+    /// Says that something was done: on stdout for people, else on stderr.
+    pub(crate) fn done(self, text: &str) -> Outcome {
+        match self.format {
+            Format::Table => print(&format!("{text}\n")),
+            Format::Json | Format::Yaml => {
+                remark(text);
+                Ok(())
+            }
+        }
+    }
+
+    fn value<T: Serialize + ?Sized>(self, value: &T) -> Outcome {
+        let text = match self.format {
+            Format::Yaml => yaml(value)?,
+            Format::Json | Format::Table => {
+                let text = serde_json::to_string_pretty(value);
+                text.map_err(|error| CliError::failed(format!("write JSON: {error}")))? + "\n"
+            }
+        };
+        print(&text)
+    }
+}
+
+/// A value as YAML.
+pub(crate) fn yaml<T: Serialize + ?Sized>(value: &T) -> Outcome<String> {
+    serde_norway::to_string(value).map_err(|error| CliError::failed(format!("write YAML: {error}")))
+}
+
+/// A value as one line of JSON.
+pub(crate) fn json_line<T: Serialize>(value: &T) -> Outcome {
+    let text = serde_json::to_string(value);
+    print(&format!("{}\n", text.map_err(|error| CliError::failed(format!("write JSON: {error}")))?))
+}
+
+/// Writes to stdout. A reader that has left early, such as `head`, is not an error.
+pub(crate) fn print(text: &str) -> Outcome {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(CliError::failed(format!("write to stdout: {error}")))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Says something on stderr that is not the answer itself.
+pub(crate) fn remark(text: &str) {
+    // That nobody reads it is not an error.
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Shows an error: what, in which fields, the way out.
+pub(crate) fn error(error: &CliError) {
+    remark(&error_text(error, env::colour_on_stderr()));
+}
+
+fn error_text(error: &CliError, colour: bool) -> String {
+    let paint = |text: &str, code: &str| match colour {
+        true => format!("\x1b[{code}m{text}\x1b[0m"),
+        false => text.to_owned(),
+    };
+    let mut text = format!("{} {}", paint("error:", "1;31"), error.what);
+    for it in &error.fields {
+        let field = if it.field.is_empty() { "request" } else { &it.field };
+        text.push_str(&format!("\n  {}: {}", paint(field, "1"), it.reason));
+    }
+    if let Some(hint) = &error.hint {
+        text.push_str(&format!("\n{} {hint}", paint("hint:", "36")));
+    }
+    text
+}
+
+/// A table with a line of titles.
+pub(crate) fn table(titles: &[&str], rows: Vec<Vec<Cell>>) -> String {
+    let colour = env::colour_on_stdout();
+    let mut table = plain_table();
+    let numbers: Vec<bool> = (0..titles.len())
+        .map(|at| rows.iter().any(|row| row.get(at).is_some_and(|it| it.number)))
+        .collect();
+    table.set_header(titles.iter().map(|title| {
+        let title = comfy_table::Cell::new(title);
+        if colour { title.add_attribute(Attribute::Bold) } else { title }
+    }));
+    for row in rows {
+        table.add_row(row.into_iter().map(|it| painted(it, colour)));
+    }
+    for (at, number) in numbers.into_iter().enumerate() {
+        if let Some(column) = table.column_mut(at) {
+            column.set_padding((0, 2));
+            if number {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+    }
+    trimmed(&table)
+}
+
+/// Names and values, one a line.
+fn details(details: Vec<(&'static str, Cell)>) -> String {
+    let colour = env::colour_on_stdout();
+    let mut table = plain_table();
+    for (name, mut cell) in details {
+        cell.number = false;
+        let name = painted(Cell::faint(name), colour);
+        table.add_row([name, painted(cell, colour)]);
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    trimmed(&table)
+}
+
+fn plain_table() -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    // Only a terminal has a width to fit into; a pipe gets every row on one line.
+    table.set_content_arrangement(match io::stdout().is_terminal() {
+        true => ContentArrangement::Dynamic,
+        false => ContentArrangement::Disabled,
+    });
+    table
+}
+
+fn painted(cell: Cell, colour: bool) -> comfy_table::Cell {
+    let painted = comfy_table::Cell::new(cell.text);
+    match cell.tone {
+        Tone::Good if colour => painted.fg(Color::Green),
+        Tone::Bad if colour => painted.fg(Color::Red),
+        Tone::Faint if colour => painted.fg(Color::DarkGrey),
+        Tone::Plain | Tone::Good | Tone::Bad | Tone::Faint => painted,
+    }
+}
+
+fn trimmed(table: &Table) -> String {
+    table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if 0 < at && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::{Kind, Violation};
+
+    #[test]
+    fn tables_align_numbers_to_the_right_and_end_lines_cleanly() {
+        let rows = vec![
+            vec![Cell::text("a"), Cell::number(1_234_567)],
+            vec![Cell::text(""), Cell::number(5)],
+        ];
+        assert_eq!(
+            table(&["NAME", "TOKENS"], rows),
+            "NAME     TOKENS\na     1,234,567\n-             5\n"
+        );
+    }
+
+    #[test]
+    fn details_are_one_a_line() {
+        let lines = vec![("name", Cell::text("main")), ("models", Cell::list(&[]))];
+        assert_eq!(details(lines), "name    main\nmodels  -\n");
+    }
+
+    #[test]
+    fn an_error_names_its_fields_and_the_way_out() {
+        let mut error = CliError::new(Kind::Refused, "2 fields are wrong").hint("see --help");
+        error.fields.push(Violation { field: "name".into(), reason: "is taken".into() });
+        assert_eq!(
+            error_text(&error, false),
+            "error: 2 fields are wrong\n  name: is taken\nhint: see --help"
+        );
+        assert!(error_text(&error, true).contains("\x1b[1;31merror:\x1b[0m"));
+    }
+
+    #[test]
+    fn thousands_are_separated() {
+        for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_000_000, "1,000,000")] {
+            assert_eq!(thousands(number), text);
+        }
+    }
+}

@@ -1,0 +1,459 @@
+//! What operators edit, as it is shown.
+
+use proto::admin::v1;
+use serde::Serialize;
+
+use crate::{
+    manifest,
+    output::{Cell, Show, Tone},
+    spell,
+};
+
+/// A provider.
+#[derive(Debug, Serialize)]
+pub(crate) struct ProviderView {
+    name: String,
+    title: String,
+    endpoints: Vec<EndpointView>,
+    env_var: String,
+    model_patterns: Vec<String>,
+    aggregator: bool,
+    docs_url: String,
+    built_in: bool,
+    revision: u64,
+    etag: String,
+}
+
+#[derive(Debug, Serialize)]
+struct EndpointView {
+    dialect: String,
+    base_url: String,
+    auth: String,
+}
+
+impl From<v1::Provider> for ProviderView {
+    fn from(wire: v1::Provider) -> Self {
+        let endpoint = |it: &v1::Endpoint| EndpointView {
+            dialect: spell::dialect_text(it.dialect),
+            base_url: it.base_url.clone(),
+            auth: spell::auth_text(it.auth.as_ref()),
+        };
+        Self {
+            endpoints: wire.endpoints.iter().map(endpoint).collect(),
+            name: wire.name,
+            title: wire.title,
+            env_var: wire.env_var,
+            model_patterns: wire.model_patterns,
+            aggregator: wire.aggregator,
+            docs_url: wire.docs_url,
+            built_in: wire.built_in,
+            revision: wire.revision,
+            etag: wire.etag,
+        }
+    }
+}
+
+impl Show for ProviderView {
+    const COLUMNS: &'static [&'static str] =
+        &["NAME", "TITLE", "DIALECTS", "VARIABLE", "MODELS", "ORIGIN"];
+
+    fn row(&self) -> Vec<Cell> {
+        let dialects: Vec<_> = self.endpoints.iter().map(|it| it.dialect.clone()).collect();
+        vec![
+            Cell::text(&self.name),
+            Cell::text(&self.title),
+            Cell::list(&dialects),
+            Cell::text(&self.env_var),
+            Cell::text(shortened(&self.model_patterns)),
+            if self.built_in { Cell::faint("built in") } else { Cell::text("added") },
+        ]
+    }
+
+    fn details(&self) -> Vec<(&'static str, Cell)> {
+        let mut lines = vec![("name", Cell::text(&self.name)), ("title", Cell::text(&self.title))];
+        for it in &self.endpoints {
+            let url = if it.base_url.is_empty() { "(each account's own)" } else { &it.base_url };
+            lines.push(("endpoint", Cell::text(format!("{} {url} ({})", it.dialect, it.auth))));
+        }
+        let kind = if self.aggregator { "passes on to others' models" } else { "native" };
+        lines.extend([
+            ("variable", Cell::text(&self.env_var)),
+            ("models", Cell::list(&self.model_patterns)),
+            ("kind", Cell::text(kind)),
+            ("docs", Cell::text(&self.docs_url)),
+            ("built in", Cell::text(yes(self.built_in))),
+            ("revision", Cell::number(self.revision)),
+        ]);
+        lines
+    }
+}
+
+/// The first few of a long list: the whole is in `show`.
+fn shortened(texts: &[String]) -> String {
+    const SHOWN: usize = 4;
+    match texts.len() {
+        0..=SHOWN => texts.join(", "),
+        many => format!("{}, … {} more", texts[..SHOWN].join(", "), many - SHOWN),
+    }
+}
+
+const fn yes(it: bool) -> &'static str {
+    if it { "yes" } else { "no" }
+}
+
+/// An account, without its secrets.
+#[derive(Debug, Serialize)]
+pub(crate) struct AccountView {
+    id: String,
+    name: String,
+    provider: String,
+    has_credential: bool,
+    base_urls: Vec<manifest::BaseUrl>,
+    disabled: bool,
+    client: ClientView,
+    has_proxy: bool,
+    revision: u64,
+    etag: String,
+}
+
+#[derive(Debug, Serialize)]
+struct ClientView {
+    connect_timeout_ms: u32,
+    first_byte_timeout_ms: u32,
+    idle_timeout_ms: u32,
+    extra_headers: Vec<manifest::Header>,
+    keep_stream_options: bool,
+}
+
+impl From<v1::Account> for AccountView {
+    fn from(wire: v1::Account) -> Self {
+        let shape = manifest::Account::from(&wire);
+        let client = wire.client.unwrap_or_default();
+        Self {
+            id: wire.id,
+            name: wire.name,
+            provider: wire.provider,
+            has_credential: wire.has_credential,
+            base_urls: shape.base_urls,
+            disabled: wire.disabled,
+            client: ClientView {
+                connect_timeout_ms: client.connect_timeout_ms,
+                first_byte_timeout_ms: client.first_byte_timeout_ms,
+                idle_timeout_ms: client.idle_timeout_ms,
+                extra_headers: shape.client.extra_headers,
+                keep_stream_options: client.keep_stream_options,
+            },
+            has_proxy: wire.has_proxy,
+            revision: wire.revision,
+            etag: wire.etag,
+        }
+    }
+}
+
+impl Show for AccountView {
+    const COLUMNS: &'static [&'static str] =
+        &["NAME", "PROVIDER", "STATE", "CREDENTIAL", "BASE URLS", "REVISION"];
+
+    fn row(&self) -> Vec<Cell> {
+        let urls: Vec<_> =
+            self.base_urls.iter().map(|it| format!("{}={}", it.dialect, it.url)).collect();
+        vec![
+            Cell::text(&self.name),
+            Cell::text(&self.provider),
+            Cell::enabled(self.disabled),
+            if self.has_credential { Cell::text("stored") } else { Cell::faint("none") },
+            if urls.is_empty() { Cell::faint("provider's") } else { Cell::list(&urls) },
+            Cell::number(self.revision),
+        ]
+    }
+
+    fn details(&self) -> Vec<(&'static str, Cell)> {
+        let client = &self.client;
+        let mut lines = vec![
+            ("name", Cell::text(&self.name)),
+            ("id", Cell::text(&self.id)),
+            ("provider", Cell::text(&self.provider)),
+            ("state", Cell::enabled(self.disabled)),
+            ("credential", Cell::text(if self.has_credential { "stored" } else { "none" })),
+        ];
+        for it in &self.base_urls {
+            lines.push(("base url", Cell::text(format!("{}={}", it.dialect, it.url))));
+        }
+        lines.extend([
+            ("proxy", Cell::text(if self.has_proxy { "stored" } else { "none" })),
+            ("connect timeout", Cell::text(format!("{} ms", client.connect_timeout_ms))),
+            ("first byte timeout", Cell::text(format!("{} ms", client.first_byte_timeout_ms))),
+            ("idle timeout", Cell::text(format!("{} ms", client.idle_timeout_ms))),
+        ]);
+        for it in &client.extra_headers {
+            lines.push(("header", Cell::text(format!("{}: {}", it.name, it.value))));
+        }
+        if client.keep_stream_options {
+            lines.push(("stream options", Cell::text("left as callers write them")));
+        }
+        lines.push(("revision", Cell::number(self.revision)));
+        lines
+    }
+}
+
+/// A model.
+#[derive(Debug, Serialize)]
+pub(crate) struct ModelView {
+    #[serde(flatten)]
+    model: manifest::Model,
+    built_in: bool,
+    revision: u64,
+    etag: String,
+}
+
+impl From<v1::Model> for ModelView {
+    fn from(wire: v1::Model) -> Self {
+        let model = manifest::Model::from(&wire);
+        Self { model, built_in: wire.built_in, revision: wire.revision, etag: wire.etag }
+    }
+}
+
+impl Show for ModelView {
+    const COLUMNS: &'static [&'static str] = &["MODEL", "OPERATIONS", "ORIGIN", "REVISION"];
+
+    fn row(&self) -> Vec<Cell> {
+        vec![
+            Cell::text(format!("{}/{}", self.model.provider, self.model.name)),
+            Cell::list(&self.model.operations),
+            if self.built_in { Cell::faint("built in") } else { Cell::text("added") },
+            Cell::number(self.revision),
+        ]
+    }
+}
+
+/// A route.
+#[derive(Debug, Serialize)]
+pub(crate) struct RouteView {
+    alias: String,
+    tiers: Vec<TierView>,
+    disabled: bool,
+    revision: u64,
+    etag: String,
+}
+
+#[derive(Debug, Serialize)]
+struct TierView {
+    targets: Vec<TargetView>,
+}
+
+#[derive(Debug, Serialize)]
+struct TargetView {
+    account: String,
+    model: String,
+    weight: u32,
+    #[serde(skip)]
+    text: String,
+}
+
+impl From<v1::Route> for RouteView {
+    fn from(wire: v1::Route) -> Self {
+        let target = |it: v1::Target| TargetView {
+            text: spell::target_text(&it),
+            weight: it.weight.unwrap_or(1),
+            account: it.account,
+            model: it.model,
+        };
+        let tier =
+            |it: v1::Tier| TierView { targets: it.targets.into_iter().map(target).collect() };
+        Self {
+            tiers: wire.tiers.into_iter().map(tier).collect(),
+            alias: wire.alias,
+            disabled: wire.disabled,
+            revision: wire.revision,
+            etag: wire.etag,
+        }
+    }
+}
+
+impl RouteView {
+    fn tiers(&self) -> impl Iterator<Item = String> {
+        self.tiers
+            .iter()
+            .map(|it| it.targets.iter().map(|it| it.text.as_str()).collect::<Vec<_>>().join(", "))
+    }
+}
+
+impl Show for RouteView {
+    const COLUMNS: &'static [&'static str] = &["ALIAS", "STATE", "TIERS", "REVISION"];
+
+    fn row(&self) -> Vec<Cell> {
+        vec![
+            Cell::text(&self.alias),
+            Cell::enabled(self.disabled),
+            Cell::text(self.tiers().collect::<Vec<_>>().join(" → ")),
+            Cell::number(self.revision),
+        ]
+    }
+
+    fn details(&self) -> Vec<(&'static str, Cell)> {
+        let mut lines =
+            vec![("alias", Cell::text(&self.alias)), ("state", Cell::enabled(self.disabled))];
+        for (at, it) in self.tiers().enumerate() {
+            lines.push((if at == 0 { "first" } else { "then" }, Cell::text(it)));
+        }
+        lines.push(("revision", Cell::number(self.revision)));
+        lines
+    }
+}
+
+/// A team.
+#[derive(Debug, Serialize)]
+pub(crate) struct TeamView {
+    id: String,
+    name: String,
+    description: String,
+    revision: u64,
+    etag: String,
+}
+
+impl From<v1::Team> for TeamView {
+    fn from(wire: v1::Team) -> Self {
+        let v1::Team { id, name, description, revision, etag } = wire;
+        Self { id, name, description, revision, etag }
+    }
+}
+
+impl Show for TeamView {
+    const COLUMNS: &'static [&'static str] = &["NAME", "ID", "DESCRIPTION", "REVISION"];
+
+    fn row(&self) -> Vec<Cell> {
+        vec![
+            Cell::text(&self.name),
+            Cell::faint(&self.id),
+            Cell::text(&self.description),
+            Cell::number(self.revision),
+        ]
+    }
+}
+
+/// A virtual key, without its text.
+#[derive(Debug, Serialize)]
+pub(crate) struct KeyView {
+    id: String,
+    pub(crate) name: String,
+    team: String,
+    disabled: bool,
+    expires_at: Option<String>,
+    allowed_models: Vec<String>,
+    hint: String,
+    created_at: Option<String>,
+    revision: u64,
+    etag: String,
+    #[serde(skip)]
+    expired: bool,
+}
+
+impl From<v1::VirtualKey> for KeyView {
+    fn from(wire: v1::VirtualKey) -> Self {
+        let expires_ms = wire.expires_at.as_ref().and_then(spell::timestamp_ms);
+        Self {
+            expired: expires_ms.is_some_and(|it| it <= runtime::clock::unix_ms()),
+            expires_at: spell::rfc3339(wire.expires_at.as_ref()),
+            created_at: spell::rfc3339(wire.created_at.as_ref()),
+            id: wire.id,
+            name: wire.name,
+            team: wire.team,
+            disabled: wire.disabled,
+            allowed_models: wire.allowed_models,
+            hint: wire.hint,
+            revision: wire.revision,
+            etag: wire.etag,
+        }
+    }
+}
+
+impl KeyView {
+    fn state(&self) -> Cell {
+        match self.expired && !self.disabled {
+            true => Cell::toned("expired", Tone::Bad),
+            false => Cell::enabled(self.disabled),
+        }
+    }
+
+    fn models(&self) -> Cell {
+        match self.allowed_models.is_empty() {
+            true => Cell::faint("all"),
+            false => Cell::list(&self.allowed_models),
+        }
+    }
+
+    fn expiry(&self) -> Cell {
+        self.expires_at.as_ref().map_or_else(|| Cell::faint("never"), Cell::text)
+    }
+}
+
+impl Show for KeyView {
+    const COLUMNS: &'static [&'static str] =
+        &["NAME", "TEAM", "STATE", "MODELS", "EXPIRES", "HINT", "CREATED"];
+
+    fn row(&self) -> Vec<Cell> {
+        vec![
+            Cell::text(&self.name),
+            Cell::text(&self.team),
+            self.state(),
+            self.models(),
+            self.expiry(),
+            Cell::faint(format!("…{}", self.hint)),
+            Cell::text(to_the_second(self.created_at.as_deref())),
+        ]
+    }
+
+    fn details(&self) -> Vec<(&'static str, Cell)> {
+        vec![
+            ("name", Cell::text(&self.name)),
+            ("id", Cell::text(&self.id)),
+            ("team", Cell::text(&self.team)),
+            ("state", self.state()),
+            ("models", self.models()),
+            ("expires", self.expiry()),
+            ("ends in", Cell::text(&self.hint)),
+            ("created", Cell::text(self.created_at.clone().unwrap_or_default())),
+            ("revision", Cell::number(self.revision)),
+        ]
+    }
+}
+
+/// RFC 3339 without the fraction of a second.
+pub(super) fn to_the_second(time: Option<&str>) -> String {
+    let Some(time) = time else { return String::new() };
+    match time.split_once('.') {
+        Some((whole, _)) => format!("{whole}Z"),
+        None => time.to_owned(),
+    }
+}
+
+/// The settings.
+#[derive(Debug, Serialize)]
+pub(crate) struct SettingsView {
+    max_attempts: u32,
+    attempt_deadline_ms: u32,
+    hide_route: bool,
+    revision: u64,
+    etag: String,
+}
+
+impl From<v1::Settings> for SettingsView {
+    fn from(wire: v1::Settings) -> Self {
+        let v1::Settings { max_attempts, attempt_deadline_ms, hide_route, revision, etag } = wire;
+        Self { max_attempts, attempt_deadline_ms, hide_route, revision, etag }
+    }
+}
+
+impl Show for SettingsView {
+    const COLUMNS: &'static [&'static str] =
+        &["max attempts", "attempt deadline", "x-sluice-* headers", "revision"];
+
+    fn row(&self) -> Vec<Cell> {
+        vec![
+            Cell::number(u64::from(self.max_attempts)),
+            Cell::text(format!("{} ms", self.attempt_deadline_ms)),
+            Cell::text(if self.hide_route { "hidden" } else { "shown" }),
+            Cell::number(self.revision),
+        ]
+    }
+}

@@ -1,0 +1,242 @@
+//! Builds the control plane, runs it, and takes it apart in the right order.
+//!
+//! Start: ops port → secrets → control port → database → catalog → ready.
+//! End: unready → nothing new → sessions told → usage written → database stopped.
+
+use crate::{
+    config::{Config, Tls},
+    fleet::Fleet,
+    grpc::{self, Desk, SyncDesk, auth::Gate},
+    ledger, listener, metrics,
+    publisher::Publisher,
+    secrets,
+    store::{Source, Store, StoreError, embedded::Embedded},
+    tls,
+    vault::Vault,
+    web,
+};
+use anyhow::{Context, bail};
+use domain::time::Timestamp;
+use prost::Message;
+use runtime::{Process, backoff::Backoff};
+use std::{
+    fs, net::SocketAddr, os::unix::fs::DirBuilderExt, path::Path, sync::Arc, time::Duration,
+};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tonic_health::{ServingStatus, server::HealthReporter};
+
+/// Longest pause between two tries to reach the database at the start.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// How often the days ahead get their partitions.
+const UPKEEP: Duration = Duration::from_secs(3_600);
+
+/// A running control plane.
+pub struct App {
+    /// Where the admin API and the sync service listen, with the port that was taken.
+    pub control_addr: SocketAddr,
+    /// Where the private port listens.
+    pub ops_addr: SocketAddr,
+    scheme: &'static str,
+    process: Process,
+    store: Store,
+    vault: Arc<Vault>,
+    publisher: Arc<Publisher>,
+    embedded: Option<Embedded>,
+    serving: JoinHandle<()>,
+    settling: JoinHandle<()>,
+}
+
+/// Runs until the process drains.
+///
+/// # Errors
+/// Why it cannot start or go on.
+pub async fn run(config: Config, process: Process) -> anyhow::Result<()> {
+    let app = App::start(config, process.clone()).await?;
+    let opened = tokio::select! {
+        opened = app.open() => opened,
+        () = process.shutdown.draining() => Ok(()),
+    };
+    if opened.is_ok() && !process.shutdown.is_draining() {
+        app.announce();
+        process.shutdown.draining().await;
+    }
+    process.shutdown.drain();
+    app.stop().await;
+    opened
+}
+
+impl App {
+    /// Listens on both ports, and starts the private database if there is to be one.
+    /// Until [`Self::open`] is done, what needs the database is answered `UNAVAILABLE`.
+    ///
+    /// # Errors
+    /// What is missing or wrong, and where.
+    pub async fn start(config: Config, process: Process) -> anyhow::Result<Self> {
+        metrics::describe();
+        // Until the publisher holds a reason of its own.
+        let _starting = process.readiness.guard("starting");
+        let ops_addr = runtime::ops::serve(&process, config.ops_addr)?;
+        make_home(&config.home)?;
+        let secrets = secrets::gather(&config)?;
+        let tls = tls::acceptor(&config.tls, &config.home).context("prepare TLS")?;
+        let control = TcpListener::bind(config.control_addr).await;
+        let control = control.with_context(|| format!("listen on {}", config.control_addr))?;
+        let control_addr = control.local_addr()?;
+        let (store, embedded) = database(&config).await?;
+
+        let vault = Arc::new(Vault::new(secrets.master_key));
+        let readiness = process.readiness.clone();
+        let publisher = Publisher::new(store.clone(), Arc::clone(&vault), readiness);
+        let (ledger, books) = ledger::open(store.clone());
+        let fleet = Fleet::default();
+        let desk = Desk {
+            store: store.clone(),
+            vault: Arc::clone(&vault),
+            publisher: Arc::clone(&publisher),
+            fleet: fleet.clone(),
+            started_ms: runtime::clock::unix_ms(),
+            database: if embedded.is_some() { "embedded" } else { "external" },
+        };
+        let publisher_of_sync = Arc::clone(&publisher);
+        let sync =
+            SyncDesk { publisher: publisher_of_sync, fleet, ledger, process: process.clone() };
+        let (reporter, health) = tonic_health::server::health_reporter();
+        let services = grpc::routes(&desk, sync, health)?;
+        let gate = Gate::new(&secrets.operator_token, &secrets.node_token);
+        let router = web::router(services, gate, &config.cors_origins);
+
+        let tasks = &process.tasks;
+        tasks.spawn("health", report_health(reporter, Arc::clone(&publisher), process.clone()));
+        let settling = tasks.spawn("ledger", books.run(process.shutdown.clone()));
+        let serving =
+            tasks.spawn("control port", listener::serve(control, tls, router, process.clone()));
+        let scheme = if config.tls == Tls::Off { "http" } else { "https" };
+        let app = Self {
+            control_addr,
+            ops_addr,
+            scheme,
+            process,
+            store,
+            vault,
+            publisher,
+            embedded,
+            serving,
+            settling,
+        };
+        Ok(app)
+    }
+
+    /// Brings the database up to date and loads the catalog. A database that does not
+    /// answer is waited for.
+    ///
+    /// # Errors
+    /// What waiting would not heal: a newer schema, another master key, a damaged row.
+    pub async fn open(&self) -> anyhow::Result<()> {
+        let mut backoff = Backoff::new(Duration::from_millis(100), LONGEST_PAUSE);
+        let mut told = false;
+        loop {
+            match self.try_open().await {
+                Ok(()) => break,
+                Err(error @ (StoreError::Unavailable(_) | StoreError::Timeout(_))) => {
+                    if !std::mem::replace(&mut told, true) {
+                        tracing::warn!(%error, "wait for the database");
+                    }
+                    tokio::time::sleep(backoff.next()).await;
+                }
+                Err(error) => bail!(error),
+            }
+        }
+        let (tasks, shutdown) = (&self.process.tasks, &self.process.shutdown);
+        let publisher = Arc::clone(&self.publisher);
+        tasks.spawn("publisher", publisher.run(shutdown.clone()));
+        tasks.spawn("upkeep", keep_up(self.store.clone(), self.process.clone()));
+        Ok(())
+    }
+
+    async fn try_open(&self) -> Result<(), StoreError> {
+        self.store.migrate().await?;
+        self.store.verify_vault(&self.vault).await?;
+        self.store.seed_templates(&self.vault).await?;
+        self.publisher.refresh().await
+    }
+
+    fn announce(&self) {
+        let control = format!("{}://{}", self.scheme, self.control_addr);
+        let ops = format!("http://{}", self.ops_addr);
+        runtime::announce(&self.process, &[("control", control), ("ops", ops)]);
+    }
+
+    /// Ends what is begun, and then the private database. To be called while draining.
+    pub async fn stop(self) {
+        // A task that panicked has ended too.
+        let _ = self.serving.await;
+        let _ = self.settling.await;
+        if let Some(embedded) = self.embedded {
+            let _ = tokio::task::spawn_blocking(move || embedded.stop()).await;
+        }
+    }
+}
+
+/// The database's own user must be able to pass through.
+fn make_home(home: &Path) -> anyhow::Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o755)
+        .create(home)
+        .with_context(|| format!("make the home folder {}", home.display()))
+}
+
+async fn database(config: &Config) -> anyhow::Result<(Store, Option<Embedded>)> {
+    if let Some(url) = &config.database_url {
+        let store = Store::connect(Source::Url(url.clone()), config.pool)?;
+        return Ok((store, None));
+    }
+    let (home, pg_bin) = (config.home.clone(), config.pg_bin.clone());
+    let started =
+        tokio::task::spawn_blocking(move || Embedded::start(&home, pg_bin.as_deref())).await?;
+    let embedded = started.context("start the private database")?;
+    let store = Store::connect(Source::Embedded(embedded.config()), config.pool)?;
+    Ok((store, Some(embedded)))
+}
+
+/// Makes partitions ahead of their days.
+async fn keep_up(store: Store, process: Process) {
+    loop {
+        let now = Timestamp::from_unix_ms(runtime::clock::unix_ms());
+        if let Err(error) = store.prepare_usage_days(now).await {
+            tracing::warn!(%error, "prepare the usage table's next days");
+        }
+        tokio::select! {
+            () = process.shutdown.draining() => return,
+            () = tokio::time::sleep(UPKEEP) => {}
+        }
+    }
+}
+
+/// Tells the health service of the database, for every service of the contract.
+async fn report_health(reporter: HealthReporter, publisher: Arc<Publisher>, process: Process) {
+    let files = prost_types::FileDescriptorSet::decode(proto::DESCRIPTORS).unwrap_or_default();
+    let services: Vec<String> = files
+        .file
+        .iter()
+        .flat_map(|file| file.service.iter().map(move |it| (file.package(), it.name())))
+        .map(|(package, name)| format!("{package}.{name}"))
+        .chain(std::iter::once(String::new()))
+        .collect();
+    let mut database = publisher.database_ok();
+    loop {
+        let serves = *database.borrow_and_update() && !process.shutdown.is_draining();
+        let status = if serves { ServingStatus::Serving } else { ServingStatus::NotServing };
+        for name in &services {
+            reporter.set_service_status(name, status).await;
+        }
+        if process.shutdown.is_draining() {
+            return;
+        }
+        tokio::select! {
+            () = process.shutdown.draining() => {}
+            _ = database.changed() => {}
+        }
+    }
+}

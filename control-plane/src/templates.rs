@@ -1,0 +1,175 @@
+//! The built-in providers: reads `templates.toml`, which is data only.
+
+use domain::{
+    catalog::{AuthStyle, Dialect, Endpoint, Model, ModelId, Operation, Provider},
+    name::Name,
+};
+use serde::Deserialize;
+use std::{fmt::Display, str::FromStr};
+
+const TEMPLATES: &str = include_str!("templates.toml");
+
+/// A provider and the models of it that are listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Template {
+    pub(crate) provider: Provider,
+    pub(crate) models: Vec<Model>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    provider: Vec<ProviderText>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProviderText {
+    name: String,
+    title: String,
+    endpoints: Vec<EndpointText>,
+    env_var: Option<String>,
+    #[serde(default)]
+    model_patterns: Vec<String>,
+    #[serde(default)]
+    aggregator: bool,
+    docs_url: String,
+    #[serde(default)]
+    chat: Vec<String>,
+    #[serde(default)]
+    embeddings: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EndpointText {
+    dialect: String,
+    base_url: Option<String>,
+    /// `bearer`, `none`, or the header that carries the credential.
+    auth: String,
+}
+
+/// The templates that ship with this program.
+///
+/// # Errors
+/// What is wrong with the file, which a test keeps from happening.
+pub(crate) fn built_in() -> Result<Vec<Template>, String> {
+    let file: File = toml::from_str(TEMPLATES).map_err(|error| error.to_string())?;
+    file.provider.into_iter().map(template).collect()
+}
+
+fn template(text: ProviderText) -> Result<Template, String> {
+    let name: Name = parse(&text.name)?;
+    let models = [(text.chat, Operation::Chat), (text.embeddings, Operation::Embeddings)];
+    let models = models.into_iter().flat_map(|(names, operation)| {
+        let provider = name.clone();
+        names.into_iter().map(move |it| {
+            let id = ModelId { provider: provider.clone(), name: parse(&it)? };
+            Ok(Model { id, operations: vec![operation], built_in: true })
+        })
+    });
+    let models = models.collect::<Result<_, String>>()?;
+    let patterns = text.model_patterns.iter().map(|it| parse(it));
+    let provider = Provider {
+        name,
+        title: text.title,
+        endpoints: text.endpoints.into_iter().map(endpoint).collect::<Result<_, _>>()?,
+        env_var: text.env_var,
+        model_patterns: patterns.collect::<Result<_, _>>()?,
+        aggregator: text.aggregator,
+        docs_url: text.docs_url,
+        built_in: true,
+    };
+    Ok(Template { provider, models })
+}
+
+fn endpoint(text: EndpointText) -> Result<Endpoint, String> {
+    let dialect = Dialect::ALL
+        .into_iter()
+        .find(|it| it.as_str() == text.dialect)
+        .ok_or_else(|| format!("dialect `{}`", text.dialect))?;
+    let auth = match text.auth.as_str() {
+        "bearer" => AuthStyle::Bearer,
+        "none" => AuthStyle::None,
+        header => AuthStyle::Header(header.to_owned()),
+    };
+    Ok(Endpoint { dialect, base_url: text.base_url, auth })
+}
+
+fn parse<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error: T::Err| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_promised_provider_is_there_once() {
+        let templates = built_in().unwrap();
+        let names: BTreeSet<_> = templates.iter().map(|it| it.provider.name.to_string()).collect();
+        assert_eq!(names.len(), templates.len());
+        for name in [
+            "openai",
+            "anthropic",
+            "gemini",
+            "azure-openai",
+            "deepseek",
+            "zhipu",
+            "dashscope",
+            "moonshot",
+            "qianfan",
+            "ark",
+            "hunyuan",
+            "minimax",
+            "siliconflow",
+            "mistral",
+            "groq",
+            "xai",
+            "together",
+            "fireworks",
+            "openrouter",
+            "cohere",
+            "perplexity",
+            "nvidia",
+            "ollama",
+            "vllm",
+            "lm-studio",
+            "demo",
+        ] {
+            assert!(names.contains(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn only_aggregators_share_a_listed_model_with_another_provider() {
+        let templates = built_in().unwrap();
+        let native: Vec<_> = templates.iter().filter(|it| !it.provider.aggregator).collect();
+        let mut seen = BTreeSet::new();
+        for model in native.iter().flat_map(|it| &it.models) {
+            assert!(seen.insert(model.id.name.clone()), "{}", model.id);
+        }
+    }
+
+    #[test]
+    fn what_a_provider_lists_its_patterns_describe() {
+        for template in built_in().unwrap() {
+            for model in &template.models {
+                let name = model.id.name.as_str();
+                let described = template.provider.model_patterns.iter().any(|it| it.matches(name));
+                assert!(described, "{}", model.id);
+            }
+        }
+    }
+
+    #[test]
+    fn an_environment_variable_names_one_provider() {
+        let mut seen = BTreeSet::new();
+        for template in built_in().unwrap() {
+            if let Some(env_var) = template.provider.env_var {
+                assert!(seen.insert(env_var.clone()), "{env_var}");
+            }
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! One line for each request, when it is over. No secrets, no bodies, no queries.
+
+use crate::{http::refusal::Refusal, metrics::Metrics};
+use domain::{
+    catalog::{Dialect, Operation},
+    fault::Fault,
+    id::{KeyId, RequestId},
+    usage::{Outcome, UsageRecord},
+};
+use http::StatusCode;
+use std::time::Instant;
+
+/// What is known of a request so far, for its line.
+#[derive(Debug)]
+pub(crate) struct Trace {
+    pub(crate) request: RequestId,
+    pub(crate) started: Instant,
+    pub(crate) operation: Option<Operation>,
+    pub(crate) key: Option<KeyId>,
+    pub(crate) alias: Option<String>,
+}
+
+impl Trace {
+    pub(crate) const fn new(request: RequestId, started: Instant) -> Self {
+        Self { request, started, operation: None, key: None, alias: None }
+    }
+}
+
+/// A request that no upstream was asked for.
+pub(crate) fn refused(metrics: &Metrics, trace: &Trace, dialect: Dialect, refusal: &Refusal) {
+    let (status, fault) = (refusal.kind().status(dialect), refusal.fault());
+    let duration = trace.started.elapsed();
+    metrics.request(dialect, trace.operation, status, Some(fault), duration);
+    let duration_ms = millis(duration.as_millis());
+    let key = trace.key.map(tracing::field::display);
+    let (request, status) = (trace.request, status.as_u16());
+    let alias = trace.alias.as_deref();
+    if matches!(refusal, Refusal::Panicked) {
+        tracing::error!(request_id = %request, "a request panicked");
+    }
+    tracing::info!(
+        target: "access", request_id = %request, key, alias, status, outcome = "refused",
+        fault = %fault, duration_ms, "request"
+    );
+}
+
+/// A request that we answered ourselves.
+pub(crate) fn answered(metrics: &Metrics, trace: &Trace, dialect: Dialect) {
+    let duration = trace.started.elapsed();
+    metrics.request(dialect, trace.operation, StatusCode::OK, None, duration);
+    tracing::info!(
+        target: "access", request_id = %trace.request, key = trace.key.map(tracing::field::display),
+        status = 200, outcome = Outcome::Complete.as_str(),
+        duration_ms = millis(duration.as_millis()), "request"
+    );
+}
+
+/// A request that made at least one attempt, as it was settled.
+pub(crate) fn settled(record: &UsageRecord, account: &str, fault: Option<Fault>) {
+    tracing::info!(
+        target: "access",
+        request_id = %record.request,
+        key = %record.key,
+        alias = record.alias,
+        account,
+        status = record.status,
+        outcome = record.outcome.as_str(),
+        fault = fault.map(Fault::as_str),
+        duration_ms = record.duration_ms,
+        ttft_ms = record.ttft_ms,
+        input_tokens = record.tokens.input,
+        output_tokens = record.tokens.output,
+        estimated = record.estimated,
+        attempts = record.attempts,
+        "request"
+    );
+}
+
+/// Milliseconds in 64 bits, which lasts 584 million years.
+pub(crate) fn millis(ms: u128) -> u64 {
+    u64::try_from(ms).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,48 @@
+//! One request, from left to right and never back.
+
+mod admit;
+mod attempt;
+mod failure;
+pub(crate) mod models;
+mod plan;
+mod receive;
+mod relay;
+mod settle;
+mod watched;
+
+use crate::{
+    access_log::Trace,
+    gateway::Worker,
+    http::{Asked, refusal::Refusal, reply::Reply},
+};
+use domain::catalog::Operation;
+use hyper::body::Incoming;
+use std::sync::Arc;
+
+/// A request for an operation, its body still to be read.
+pub(crate) struct Call<'a> {
+    pub(crate) asked: Asked<'a>,
+    pub(crate) operation: Operation,
+    pub(crate) body: &'a mut Incoming,
+    pub(crate) trace: &'a mut Trace,
+}
+
+/// The story of one request. The listener and the endpoint came before; what follows
+/// the answer's head is told by the relay, and settled by the settlement it holds.
+///
+/// The key is looked at before the body is, so that strangers cannot make us hold
+/// what they send.
+pub(crate) async fn serve(worker: &Arc<Worker>, mut call: Call<'_>) -> Result<Reply, Refusal> {
+    let gateway = &worker.gateway;
+    let snapshot = gateway.snapshot().ok_or(Refusal::NotReady)?;
+    let caller = admit::caller(&snapshot, call.asked, call.trace)?;
+    let received = receive::read(gateway, &mut call).await?;
+    let ask = receive::ask(&received, &mut call)?;
+    let plan = plan::plan(&snapshot, &ask, &caller)?;
+    let admission = admit::admit(gateway, caller)?;
+    let mut settlement = settle::open(gateway, &snapshot, admission, &ask);
+    match attempt::first_to_begin(worker, &snapshot, &mut settlement, &ask, &plan).await {
+        Ok(answer) => Ok(relay::to_caller(answer, settlement, &snapshot, &ask, &plan)),
+        Err(failed) => Ok(failure::to_caller(failed, settlement, &snapshot, &ask, &plan).await),
+    }
+}

@@ -1,0 +1,148 @@
+//! An answer on its way, what is noticed of it, and the settlement that it owes.
+//!
+//! Whoever holds it may let go of it at any point: it settles by what was seen.
+
+use super::settle::{Settlement, Used};
+use bytes::Bytes;
+use dialect::relay::{Relay, Seen};
+use domain::usage::Outcome;
+use http::StatusCode;
+use http_body::Frame;
+use hyper::body::Body;
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio::{runtime::Handle, sync::OwnedSemaphorePermit, time::timeout};
+
+/// An upstream's answer, watched.
+pub(super) struct Watched {
+    upstream: reqwest::Body,
+    /// How much is still to come, where that was announced.
+    left: Option<u64>,
+    relay: Relay,
+    status: StatusCode,
+    settlement: Option<Settlement>,
+}
+
+impl Watched {
+    pub(super) const fn new(
+        upstream: reqwest::Body,
+        length: Option<u64>,
+        relay: Relay,
+        status: StatusCode,
+        settlement: Settlement,
+    ) -> Self {
+        Self { upstream, left: length, relay, status, settlement: Some(settlement) }
+    }
+
+    /// The next piece, as it is to be passed on; it may be empty. `None` at the end.
+    pub(super) fn poll_piece(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, reqwest::Error>>> {
+        if self.left == Some(0) {
+            return Poll::Ready(None);
+        }
+        Pin::new(&mut self.upstream).poll_frame(cx).map_ok(|frame| self.note(frame))
+    }
+
+    fn note(&mut self, frame: Frame<Bytes>) -> Bytes {
+        // Trailers say nothing that anybody waits for.
+        let Ok(piece) = frame.into_data() else { return Bytes::new() };
+        self.left = self.left.map(|it| it.saturating_sub(piece.len() as u64));
+        let piece = self.relay.push(piece);
+        if self.relay.seen().first_content
+            && let Some(settlement) = &mut self.settlement
+        {
+            settlement.content();
+        }
+        piece
+    }
+
+    /// Whether nothing more can come.
+    pub(super) fn is_over(&self) -> bool {
+        self.left == Some(0) || self.upstream.is_end_stream()
+    }
+
+    pub(super) fn seen(&self) -> Seen {
+        self.relay.seen()
+    }
+
+    /// The answer ended in good order: gives what was held back.
+    pub(super) fn finish(&mut self) -> Bytes {
+        self.relay.finish()
+    }
+
+    /// What has to stand between what went by and an event of our own.
+    pub(super) fn gap(&self) -> &'static [u8] {
+        self.relay.gap()
+    }
+
+    /// Whether there is no more time for anybody.
+    pub(super) fn is_cut(&self) -> bool {
+        self.settlement.as_ref().is_some_and(|it| it.gateway().is_cut())
+    }
+
+    /// Settles by what was seen. Only the first call does.
+    pub(super) fn close(&mut self, outcome: Outcome) {
+        if let Some(settlement) = self.settlement.take() {
+            settlement.settle(self.status, outcome, Used::Seen(self.relay.seen()));
+        }
+    }
+
+    /// The caller has what it wanted, but the upstream has not ended its body: a moment
+    /// more, and its connection can be used again.
+    pub(super) fn settle_and_reuse(mut self) {
+        let Some(settlement) = &self.settlement else { return };
+        let gateway = settlement.gateway().clone();
+        self.close(Outcome::Complete);
+        if let (Some(permit), Ok(_)) = (gateway.begin_drain(), Handle::try_current()) {
+            let within = Duration::from_millis(gateway.http.drain_after_disconnect_ms);
+            gateway.process.tasks.spawn("drain", self.drain(Outcome::Complete, within, permit));
+        }
+    }
+
+    /// The caller has gone. What is missing of the usage may still come: for a short
+    /// while, and for few at a time, the upstream is listened to. Then it is cancelled.
+    pub(super) fn abandon(mut self) {
+        let Some(settlement) = &self.settlement else { return };
+        let (gateway, outcome) = (settlement.gateway().clone(), settlement.unseen_end());
+        let seen = self.relay.seen();
+        if seen.finished || seen.tokens.is_some() || outcome == Outcome::Interrupted {
+            // Many callers hang up upon the last event: they have all of the answer.
+            let outcome = if seen.finished { Outcome::Complete } else { outcome };
+            return self.close(outcome);
+        }
+        if let (Some(permit), Ok(_)) = (gateway.begin_drain(), Handle::try_current()) {
+            let within = Duration::from_millis(gateway.http.drain_after_disconnect_ms);
+            gateway.process.tasks.spawn("drain", self.drain(outcome, within, permit));
+        }
+        // Without leave it is dropped here, and settles by what was seen.
+    }
+
+    async fn drain(mut self, outcome: Outcome, within: Duration, permit: OwnedSemaphorePermit) {
+        let rest = async {
+            while let Some(Ok(_)) = poll_fn(|cx| self.poll_piece(cx)).await {
+                if self.relay.seen().tokens.is_some() && self.settlement.is_some() {
+                    return;
+                }
+            }
+            let _ = self.relay.finish();
+        };
+        // That time is up is no more than a reason to settle by what came.
+        let _ = timeout(within, rest).await;
+        self.close(outcome);
+        drop(permit);
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        if let Some(settlement) = &self.settlement {
+            self.close(settlement.unseen_end());
+        }
+    }
+}

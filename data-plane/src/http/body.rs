@@ -1,0 +1,87 @@
+//! Reads a request's body, and no more of it than is allowed.
+
+use super::refusal::Refusal;
+use crate::config::HttpConfig;
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, header};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long what nobody wants is taken in before the connection is closed upon it.
+const DISCARD_FOR: Duration = Duration::from_secs(2);
+/// Room made at once for a body whose length is announced; more grows as it comes.
+const FIRST_ROOM_BYTES: usize = 1 << 20;
+
+/// The whole body.
+///
+/// # Errors
+/// [`Refusal`] when it is too large, compressed, too slow, or breaks off.
+pub(crate) async fn read(
+    headers: &HeaderMap,
+    body: &mut Incoming,
+    bounds: &HttpConfig,
+) -> Result<Bytes, Refusal> {
+    let max = bounds.max_body_bytes;
+    let too_large = || Refusal::TooLarge { max_bytes: max };
+    uncompressed(headers)?;
+    let announced = body.size_hint().lower();
+    if usize::try_from(announced).map_or(true, |it| max < it) {
+        return Err(too_large());
+    }
+    let idle = Duration::from_millis(bounds.body_idle_timeout_ms);
+    // Small bodies come in one piece, which is taken as it is.
+    let Some(first) = next(body, idle).await? else { return Ok(Bytes::new()) };
+    if max < first.len() {
+        return Err(too_large());
+    }
+    if body.is_end_stream() {
+        return Ok(first);
+    }
+    let announced = usize::try_from(announced).unwrap_or(0).min(FIRST_ROOM_BYTES);
+    let mut whole = BytesMut::with_capacity(announced.max(first.len()));
+    whole.extend_from_slice(&first);
+    while let Some(piece) = next(body, idle).await? {
+        if max.saturating_sub(whole.len()) < piece.len() {
+            return Err(too_large());
+        }
+        whole.extend_from_slice(&piece);
+    }
+    Ok(whole.freeze())
+}
+
+/// Throws the rest of a body away, for a short while.
+pub(crate) async fn discard(mut body: Incoming) {
+    let all = async { while let Some(Ok(_)) = body.frame().await {} };
+    // Who sends on after that will see the connection close.
+    let _ = timeout(DISCARD_FOR, all).await;
+}
+
+/// The next piece that holds data; `None` at the end.
+async fn next(body: &mut Incoming, idle: Duration) -> Result<Option<Bytes>, Refusal> {
+    loop {
+        let frame = timeout(idle, body.frame()).await.map_err(|_| Refusal::BodyTimeout { idle })?;
+        match frame {
+            None => return Ok(None),
+            Some(Err(_)) => return Err(Refusal::BodyBroken),
+            // Trailers say nothing that we want to know.
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(piece) if !piece.is_empty() => return Ok(Some(piece)),
+                Ok(_) | Err(_) => {}
+            },
+        }
+    }
+}
+
+fn uncompressed(headers: &HeaderMap) -> Result<(), Refusal> {
+    let encodings = headers.get_all(header::CONTENT_ENCODING);
+    let other = encodings.iter().find(|it| !it.as_bytes().eq_ignore_ascii_case(b"identity"));
+    match other {
+        None => Ok(()),
+        Some(it) => {
+            let encoding = String::from_utf8_lossy(it.as_bytes()).chars().take(40).collect();
+            Err(Refusal::Encoding { encoding })
+        }
+    }
+}

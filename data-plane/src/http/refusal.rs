@@ -1,0 +1,190 @@
+//! Every way in which we say no, in words that tell the caller what to do.
+//!
+//! Knows whose fault each is and what kind of error it makes; the form that a dialect
+//! gives to it is the dialect's.
+
+use super::endpoint::EXISTING;
+use dialect::{error::ErrorKind, peek};
+use domain::{
+    catalog::{Dialect, Operation},
+    fault::Fault,
+    key::Unusable,
+};
+use std::time::Duration;
+
+/// Why a request is not answered by an upstream. Never holds a credential, nor an
+/// account's name: the caller reads it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error("this proxy has no configuration yet: try again in a moment")]
+    NotReady,
+    #[error("there is nothing at this path. What exists: {EXISTING}")]
+    UnknownPath,
+    #[error("this path does not take this method: use {allow}")]
+    WrongMethod { allow: &'static str },
+    #[error("no virtual key was sent: send it as `Authorization: Bearer …` or as `x-api-key: …`")]
+    NoKey,
+    #[error("more than one virtual key was sent: send one")]
+    TwoKeys,
+    #[error("the virtual key is not valid: check it, or ask your operator for another")]
+    UnknownKey,
+    #[error("{0}: ask your operator")]
+    UnusableKey(Unusable),
+    #[error("the request's body is larger than {max_bytes} bytes: make it shorter")]
+    TooLarge { max_bytes: usize },
+    #[error("the request's body stopped for {} ms: send it without a pause", .idle.as_millis())]
+    BodyTimeout { idle: Duration },
+    #[error("the request's body broke off: send it again")]
+    BodyBroken,
+    #[error("`content-encoding: {encoding}` is not read here: send the body uncompressed")]
+    Encoding { encoding: String },
+    #[error("{0}")]
+    Body(peek::Refused),
+    #[error("the model `{alias}` does not exist, or the key may not use it{}", did_you_mean(.near))]
+    UnknownModel { alias: String, near: Vec<String> },
+    #[error("the route `{route}` has no enabled account: ask your operator")]
+    NoAccount { route: String },
+    #[error("{}", wrong_dialect(route, *operation, speaks))]
+    WrongDialect { route: String, operation: Operation, speaks: Vec<Dialect> },
+    #[error("the usage queue of this proxy is full, so it takes no new requests: try again later")]
+    UsageQueueFull,
+    #[error("the provider could not be reached: try again later")]
+    UpstreamUnreachable,
+    #[error("the provider did not answer in time: try again later")]
+    UpstreamTimeout,
+    #[error("the provider's answer was not a proper one: try again later")]
+    UpstreamBroken,
+    #[error("the provider refused this gateway's account, not you: tell your operator")]
+    UpstreamCredential,
+    #[error("something broke in this proxy: tell your operator the request id")]
+    Panicked,
+}
+
+impl Refusal {
+    /// What kind of error it is to the caller's program.
+    pub(crate) const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NotReady => ErrorKind::NotReady,
+            Self::UnknownPath => ErrorKind::UnknownPath,
+            Self::WrongMethod { .. } => ErrorKind::MethodNotAllowed,
+            Self::NoKey | Self::TwoKeys | Self::UnknownKey => ErrorKind::InvalidKey,
+            Self::UnusableKey(_) => ErrorKind::Forbidden,
+            Self::TooLarge { .. } => ErrorKind::TooLarge,
+            Self::BodyTimeout { .. } => ErrorKind::RequestTimeout,
+            Self::BodyBroken | Self::Body(_) => ErrorKind::InvalidRequest,
+            Self::Encoding { .. } => ErrorKind::UnsupportedMediaType,
+            Self::UnknownModel { .. } => ErrorKind::ModelNotFound,
+            Self::NoAccount { .. } => ErrorKind::NoAccount,
+            // What Claude Code expects of a gateway that cannot count.
+            Self::WrongDialect { operation: Operation::CountTokens, .. } => ErrorKind::NotSupported,
+            Self::WrongDialect { .. } => ErrorKind::InvalidRequest,
+            Self::UsageQueueFull => ErrorKind::Overloaded,
+            Self::UpstreamTimeout => ErrorKind::UpstreamTimeout,
+            Self::UpstreamUnreachable | Self::UpstreamBroken | Self::UpstreamCredential => {
+                ErrorKind::UpstreamFailed
+            }
+            Self::Panicked => ErrorKind::Internal,
+        }
+    }
+
+    /// Who has to act.
+    pub(crate) const fn fault(&self) -> Fault {
+        match self {
+            Self::NotReady | Self::NoAccount { .. } | Self::UsageQueueFull | Self::Panicked => {
+                Fault::Ours
+            }
+            Self::UpstreamUnreachable
+            | Self::UpstreamTimeout
+            | Self::UpstreamBroken
+            | Self::UpstreamCredential => Fault::Upstream,
+            Self::UnknownPath
+            | Self::WrongMethod { .. }
+            | Self::NoKey
+            | Self::TwoKeys
+            | Self::UnknownKey
+            | Self::UnusableKey(_)
+            | Self::TooLarge { .. }
+            | Self::BodyTimeout { .. }
+            | Self::BodyBroken
+            | Self::Encoding { .. }
+            | Self::Body(_)
+            | Self::UnknownModel { .. }
+            | Self::WrongDialect { .. } => Fault::Caller,
+        }
+    }
+
+    /// The field of the request that is to blame.
+    pub(crate) const fn param(&self) -> Option<&'static str> {
+        if let Self::Body(refused) = self {
+            return refused.param;
+        }
+        let by_model = matches!(self, Self::UnknownModel { .. } | Self::WrongDialect { .. });
+        if by_model { Some("model") } else { None }
+    }
+
+    /// In how many seconds it may be worth trying again, where we know.
+    pub(crate) const fn retry_after_s(&self) -> Option<u32> {
+        if matches!(self, Self::NotReady | Self::UsageQueueFull) { Some(1) } else { None }
+    }
+}
+
+fn did_you_mean(near: &[String]) -> String {
+    if near.is_empty() { String::new() } else { format!("; near it: {}", near.join(", ")) }
+}
+
+fn wrong_dialect(route: &str, operation: Operation, speaks: &[Dialect]) -> String {
+    let names: Vec<_> = speaks.iter().map(|it| it.as_str()).collect();
+    let mut text = format!("`{route}` has no account that speaks this dialect");
+    if names.is_empty() {
+        return text;
+    }
+    text.push_str(&format!(", but accounts that speak {}", names.join(" and ")));
+    let elsewhere = match operation {
+        Operation::Chat => speaks.iter().map(|it| chat_path(*it)).collect(),
+        // Nobody else's dialect has these.
+        Operation::Embeddings | Operation::CountTokens => Vec::new(),
+    };
+    if !elsewhere.is_empty() {
+        text.push_str(&format!(": use {}", elsewhere.join(" or ")));
+    }
+    text
+}
+
+const fn chat_path(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::OpenAi => "POST /v1/chat/completions",
+        Dialect::Anthropic => "POST /v1/messages",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_and_wrong_keys_read_the_same_and_name_nothing() {
+        let text = Refusal::UnknownKey.to_string();
+        assert!(text.contains("not valid") && !text.contains("slc_"), "{text}");
+        assert_eq!(Refusal::UnknownKey.kind().status(Dialect::OpenAi), 401);
+    }
+
+    #[test]
+    fn a_wrong_dialect_says_where_to_go() {
+        let refusal = Refusal::WrongDialect {
+            route: "claude".into(),
+            operation: Operation::Chat,
+            speaks: vec![Dialect::Anthropic],
+        };
+        assert!(refusal.to_string().ends_with("speak anthropic: use POST /v1/messages"));
+    }
+
+    #[test]
+    fn near_names_are_offered_when_there_are_some() {
+        let text = |near: &[&str]| {
+            let near = near.iter().map(|it| (*it).to_owned()).collect();
+            Refusal::UnknownModel { alias: "gpt".into(), near }.to_string()
+        };
+        assert!(text(&["gpt-4o", "gpt-4"]).ends_with("near it: gpt-4o, gpt-4"));
+        assert!(text(&[]).ends_with("may not use it"));
+    }
+}

@@ -1,0 +1,142 @@
+//! Answers, whole or streamed, in the caller's dialect and under our request id.
+
+use super::{headers, refusal::Refusal};
+use crate::gateway::InFlight;
+use bytes::Bytes;
+use domain::{catalog::Dialect, id::RequestId};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::combinators::UnsyncBoxBody;
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+/// An answer's body broke off: the connection is closed upon it, so that the caller
+/// does not take it for whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the answer broke off")]
+pub(crate) struct Broken;
+
+/// What every answer to one request carries.
+#[derive(Debug)]
+pub(crate) struct Stamp {
+    /// The request id, also sent to the upstream.
+    pub(crate) id: HeaderValue,
+    /// What the caller speaks.
+    pub(crate) dialect: Dialect,
+}
+
+impl Stamp {
+    pub(crate) fn new(request: RequestId, dialect: Dialect) -> Self {
+        // An id is letters, digits and `_`: it always is a header's value.
+        let id = HeaderValue::try_from(request.to_string());
+        Self { id: id.unwrap_or_else(|_| HeaderValue::from_static("req")), dialect }
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        self.id.to_str().unwrap_or_default()
+    }
+}
+
+/// An answer, before it is stamped.
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) content: Content,
+}
+
+/// What an answer holds.
+pub(crate) enum Content {
+    /// All of it.
+    Whole(Bytes),
+    /// What comes.
+    Stream(UnsyncBoxBody<Bytes, Broken>),
+}
+
+impl Reply {
+    pub(crate) fn json(status: StatusCode, body: Bytes) -> Self {
+        let mut headers = HeaderMap::with_capacity(12);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Self { status, headers, content: Content::Whole(body) }
+    }
+
+    /// Says no. The one place where a fault becomes an answer.
+    pub(crate) fn refuse(refusal: &Refusal, stamp: &Stamp) -> Self {
+        let kind = refusal.kind();
+        let message = refusal.to_string();
+        let body =
+            dialect::error::body(stamp.dialect, kind, &message, stamp.text(), refusal.param());
+        let mut reply = Self::json(kind.status(stamp.dialect), body);
+        if let Refusal::WrongMethod { allow } = refusal {
+            reply.headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+        }
+        if let Some(seconds) = refusal.retry_after_s() {
+            reply.headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        reply
+    }
+
+    /// To those who only ask whether anybody is there.
+    pub(crate) fn hello() -> Self {
+        let mut headers = HeaderMap::with_capacity(4);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        let content = Content::Whole(Bytes::from_static(b"sluice\n"));
+        Self { status: StatusCode::OK, headers, content }
+    }
+
+    /// Stamped, and counted as in flight until its last byte is gone.
+    pub(crate) fn into_response(
+        mut self,
+        stamp: &Stamp,
+        in_flight: InFlight,
+    ) -> Response<ReplyBody> {
+        self.headers.insert(headers::X_REQUEST_ID, stamp.id.clone());
+        match stamp.dialect {
+            Dialect::Anthropic => {
+                self.headers.insert(headers::REQUEST_ID, stamp.id.clone());
+            }
+            Dialect::OpenAi => {}
+        }
+        let mut response = Response::new(ReplyBody { content: self.content, _held: in_flight });
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        response
+    }
+}
+
+/// The body of every answer.
+pub(crate) struct ReplyBody {
+    content: Content,
+    _held: InFlight,
+}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        match &mut self.content {
+            Content::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Content::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Content::Stream(body) => Pin::new(body).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.content {
+            Content::Whole(bytes) => bytes.is_empty(),
+            Content::Stream(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.content {
+            Content::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Content::Stream(body) => body.size_hint(),
+        }
+    }
+}

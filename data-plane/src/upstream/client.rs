@@ -1,0 +1,207 @@
+//! One HTTP client for each account and worker: its connections never change threads.
+//! The only place where a client is built.
+
+use super::{
+    sign::{InvalidSignature, Signature},
+    url::{self, InvalidBase},
+};
+use crate::metrics::Attempts;
+use bytes::Bytes;
+use domain::{
+    catalog::{Dialect, Operation},
+    id::AccountId,
+    routing::Failure,
+    snapshot::{Seat, Snapshot},
+};
+use http::{HeaderMap, HeaderValue, Method};
+use reqwest::{Client, Proxy, Request, Url};
+use rustls::{ClientConfig, RootCertStore, crypto};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
+
+/// Below what common servers keep an idle connection for, so that it is us who close.
+const POOL_IDLE: Duration = Duration::from_secs(45);
+/// Most idle connections kept to one account, for each worker.
+const POOL_MAX_IDLE: usize = 256;
+/// How a peer that has vanished is noticed on a connection in use.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A worker's lines to accounts.
+pub(crate) struct Clients {
+    lines: Mutex<HashMap<AccountId, Cached>>,
+}
+
+struct Cached {
+    /// Kept over revisions while it stays the same, so that its address tells.
+    seat: Arc<Seat>,
+    line: Result<Arc<Line>, Arc<Unreachable>>,
+}
+
+impl Clients {
+    pub(crate) fn new() -> Self {
+        // Reading the system's roots takes a while: now, rather than in the first request.
+        let _ = tls();
+        Self { lines: Mutex::new(HashMap::new()) }
+    }
+
+    /// The line to `seat`: the one there is, or a new one if the account has changed.
+    ///
+    /// # Errors
+    /// [`Unreachable`] when the account's settings make no client.
+    pub(crate) fn line(
+        &self,
+        seat: &Arc<Seat>,
+        snapshot: &Snapshot,
+    ) -> Result<Arc<Line>, Arc<Unreachable>> {
+        let id = seat.account.id;
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(cached) = lines.get(&id).filter(|it| Arc::ptr_eq(&it.seat, seat)) {
+            return cached.line.clone();
+        }
+        // Seldom enough to look for accounts that are gone, too.
+        lines.retain(|id, _| snapshot.seat(*id).is_some());
+        let line = Line::new(seat).map(Arc::new).map_err(Arc::new);
+        lines.insert(id, Cached { seat: Arc::clone(seat), line: line.clone() });
+        line
+    }
+}
+
+/// Why an account cannot be spoken to at all. Quotes no credential.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unreachable {
+    #[error(transparent)]
+    Base(#[from] InvalidBase),
+    #[error(transparent)]
+    Signature(#[from] InvalidSignature),
+    #[error("the account's proxy is no proxy URL")]
+    Proxy,
+    #[error("this process has no TLS")]
+    Tls,
+    #[error("build the HTTP client: {0}")]
+    Client(#[source] reqwest::Error),
+}
+
+/// A client with everything that is the same in each request to one account.
+pub(crate) struct Line {
+    /// The account, as it was when the client was built.
+    pub(crate) seat: Arc<Seat>,
+    /// Its name, as a header of the answer.
+    pub(crate) name: HeaderValue,
+    /// How attempts at it ended.
+    pub(crate) attempts: Attempts,
+    /// Longest wait for an answer to begin.
+    pub(crate) first_byte: Duration,
+    /// Longest silence within an answer.
+    pub(crate) idle: Duration,
+    client: Client,
+    doors: Vec<Door>,
+}
+
+/// Where one dialect is spoken, and with which credential.
+struct Door {
+    dialect: Dialect,
+    urls: Vec<(Operation, Url)>,
+    signature: Signature,
+}
+
+impl Line {
+    fn new(seat: &Arc<Seat>) -> Result<Self, Unreachable> {
+        let account = &seat.account;
+        let mut doors = Vec::with_capacity(seat.endpoints.len());
+        for endpoint in &seat.endpoints {
+            let mut urls = Vec::new();
+            for operation in [Operation::Chat, Operation::Embeddings, Operation::CountTokens] {
+                let url = url::of(&endpoint.base_url, endpoint.dialect, operation)?;
+                urls.extend(url.map(|it| (operation, it)));
+            }
+            let signature = Signature::of(account, &endpoint.auth)?;
+            doors.push(Door { dialect: endpoint.dialect, urls, signature });
+        }
+        // A name has no character that a header may not have.
+        let name = HeaderValue::from_str(account.name.as_str());
+        Ok(Self {
+            seat: Arc::clone(seat),
+            name: name.unwrap_or_else(|_| HeaderValue::from_static("account")),
+            attempts: Attempts::at(account.name.as_str()),
+            first_byte: Duration::from_millis(account.client.first_byte_timeout_ms.into()),
+            idle: Duration::from_millis(account.client.idle_timeout_ms.into()),
+            client: client(seat)?,
+            doors,
+        })
+    }
+
+    /// The request to send; `None` if the account does not speak `dialect`, or not of
+    /// this operation.
+    pub(crate) fn request(
+        &self,
+        dialect: Dialect,
+        operation: Operation,
+        query: Option<&str>,
+        mut headers: HeaderMap,
+        body: Bytes,
+    ) -> Option<Request> {
+        let door = self.doors.iter().find(|it| it.dialect == dialect)?;
+        let (_, url) = door.urls.iter().find(|(it, _)| *it == operation)?;
+        door.signature.sign(&mut headers);
+        let mut request = Request::new(Method::POST, url::with_query(url, query));
+        *request.headers_mut() = headers;
+        *request.body_mut() = Some(body.into());
+        Some(request)
+    }
+
+    /// Sends it, and waits for the answer's head.
+    pub(crate) async fn send(&self, request: Request) -> reqwest::Result<reqwest::Response> {
+        self.client.execute(request).await
+    }
+}
+
+/// How an attempt failed that gave no answer.
+pub(crate) fn classify(error: &reqwest::Error) -> Failure {
+    if error.is_connect() || error.is_builder() { Failure::Connect } else { Failure::Broken }
+}
+
+fn client(seat: &Seat) -> Result<Client, Unreachable> {
+    let settings = &seat.account.client;
+    let mut builder = Client::builder()
+        .tls_backend_preconfigured(tls().ok_or(Unreachable::Tls)?.clone())
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .no_proxy()
+        .connect_timeout(Duration::from_millis(settings.connect_timeout_ms.into()))
+        .tcp_nodelay(true)
+        .tcp_keepalive(KEEPALIVE)
+        .http2_keep_alive_interval(KEEPALIVE)
+        .http2_keep_alive_timeout(PING_TIMEOUT)
+        .http2_adaptive_window(true)
+        .pool_idle_timeout(POOL_IDLE)
+        .pool_max_idle_per_host(POOL_MAX_IDLE);
+    if let Some(proxy) = &settings.proxy {
+        builder = builder.proxy(Proxy::all(proxy.expose()).map_err(|_| Unreachable::Proxy)?);
+    }
+    builder.build().map_err(|error| Unreachable::Client(error.without_url()))
+}
+
+/// TLS for every client: the public roots, which need no files, and the system's,
+/// among which an operator's own may be. `None` if the process has no TLS provider.
+fn tls() -> Option<&'static ClientConfig> {
+    static TLS: OnceLock<Option<ClientConfig>> = OnceLock::new();
+    let make = || {
+        let mut roots = RootCertStore::empty();
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        // Certificates that cannot be read or parsed are left out, as everyone does.
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        let provider = crypto::CryptoProvider::get_default().cloned();
+        let provider = provider.unwrap_or_else(|| Arc::new(crypto::aws_lc_rs::default_provider()));
+        let config = ClientConfig::builder_with_provider(provider);
+        let config = config.with_safe_default_protocol_versions().ok()?;
+        let mut config = config.with_root_certificates(roots).with_no_client_auth();
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Some(config)
+    };
+    TLS.get_or_init(make).as_ref()
+}

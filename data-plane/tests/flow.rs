@@ -1,0 +1,24 @@
+//! The data plane's http side in process: a scripted upstream on one end, callers on
+//! the other, and every sentence about what happens in between as a test.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+#[path = "flow/accounts.rs"]
+mod accounts;
+#[path = "flow/disconnects.rs"]
+mod disconnects;
+#[path = "flow/failover.rs"]
+mod failover;
+#[path = "flow/faithful.rs"]
+mod faithful;
+#[path = "flow/keys.rs"]
+mod keys;
+#[path = "flow/lifecycle.rs"]
+mod lifecycle;
+#[path = "flow/refusals.rs"]
+mod refusals;
+#[path = "flow/stage.rs"]
+mod stage;
+#[path = "flow/streams.rs"]
+mod streams;
+#[path = "flow/upstream.rs"]
+mod upstream;

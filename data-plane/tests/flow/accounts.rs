@@ -1,0 +1,75 @@
+//! How accounts are spoken to.
+
+use crate::stage::{ANSWER, CHAT, EVENTS, MAIN_CREDENTIAL, Plan, REVISION, Stage, header, id};
+use domain::{
+    catalog::{Account, Edit},
+    secret::Secret,
+};
+
+#[tokio::test]
+async fn an_account_adds_its_own_headers() {
+    let mut plan = Plan::new().await;
+    plan.accounts[0].client.extra_headers = vec![("OpenAI-Organization".into(), "org-1".into())];
+    let stage = plan.start().await;
+    stage.main.then_json(200, ANSWER);
+    let request = stage.post("/v1/chat/completions", CHAT).header("openai-organization", "org-2");
+    request.send().await.unwrap();
+    assert_eq!(stage.main.only().header("openai-organization").as_deref(), Some("org-1"));
+}
+
+#[tokio::test]
+async fn connections_to_an_upstream_are_used_again() {
+    let stage = Stage::new().await;
+    for _ in 0..5 {
+        stage.main.then_json(200, ANSWER);
+        stage.chat().await.bytes().await.unwrap();
+        stage.main.then_events(&EVENTS);
+        stage.stream().await.bytes().await.unwrap();
+    }
+    assert_eq!(stage.main.connections(), 1);
+    stage.records(10).await;
+}
+
+#[tokio::test]
+async fn an_accounts_proxy_is_asked_in_its_place() {
+    let mut plan = Plan::new().await;
+    let proxy = format!(
+        "http://user:word@{}",
+        plan.accounts[1].base_urls[0].url.split('/').nth(2).unwrap()
+    );
+    plan.accounts[0].client.proxy = Some(Secret::new(proxy));
+    for base in &mut plan.accounts[0].base_urls {
+        base.url = "http://provider.invalid/v1".to_owned();
+    }
+    let stage = plan.start().await;
+    stage.spare.then_json(200, ANSWER);
+    let response = stage.chat().await;
+    assert_eq!(header(&response, "x-sluice-account").as_deref(), Some("main"));
+    let got = stage.spare.only();
+    assert_eq!(got.line, "POST http://provider.invalid/v1/chat/completions");
+    assert_eq!(got.header("authorization"), Some(format!("Bearer {MAIN_CREDENTIAL}")));
+    assert!(got.header("proxy-authorization").is_some_and(|it| it.starts_with("Basic ")));
+}
+
+#[tokio::test]
+async fn a_changed_account_is_spoken_to_anew_and_others_keep_their_connections() {
+    let stage = Stage::new().await;
+    let one_each = async |revision: u64| {
+        stage.main.then_json(500, "{}");
+        stage.spare.then_json(200, ANSWER);
+        let response = stage.chat().await;
+        assert_eq!(header(&response, "x-sluice-revision"), Some(revision.to_string()));
+        response.bytes().await.unwrap();
+    };
+    one_each(REVISION).await;
+    let before = stage.cell.load_full().unwrap();
+    let mut account = Account::clone(&before.catalog().accounts[&id(1)]);
+    account.credential = Some(Secret::new("sk-rotated-1234567890".to_owned()));
+    let after = before.amend(vec![Edit::PutAccount(account.into())], REVISION + 1).unwrap();
+    stage.cell.store(Some(after.into()));
+    one_each(REVISION + 1).await;
+    let told: Vec<_> = stage.main.got().iter().map(|it| it.header("authorization")).collect();
+    let bearer = |it: &str| Some(format!("Bearer {it}"));
+    assert_eq!(told, [bearer(MAIN_CREDENTIAL), bearer("sk-rotated-1234567890")]);
+    assert_eq!((stage.main.connections(), stage.spare.connections()), (2, 1));
+}

@@ -1,0 +1,15 @@
+//! What proves Sluice from outside: the demo provider, the harness that starts real
+//! programs, and the figures.
+//!
+//! Nobody leans on this crate.
+
+pub mod admin;
+pub mod bench;
+pub mod caller;
+pub mod demo;
+pub mod house;
+pub mod patience;
+pub mod ports;
+pub mod program;
+pub mod stack;
+pub mod witness;

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Everything that CI runs. Installs what the tests need and is missing.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+scripts/ensure-rust.sh
+scripts/ensure-postgres.sh
+scripts/ensure-test-tools.sh
+scripts/ensure-clients.sh
+scripts/lint.sh
+# The programs first: the end-to-end tests start them.
+cargo build --workspace
+cargo test --workspace
