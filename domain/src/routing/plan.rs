@@ -80,7 +80,7 @@ pub fn plan(
         return Err(unknown());
     }
     let mut dice = Dice::new(seed);
-    let found = resolve(snapshot, ask.alias).ok_or_else(unknown)?;
+    let found = resolve(snapshot, ask).ok_or_else(unknown)?;
     let route = found.name;
     let mut attempts = Vec::new();
     let mut any = false;
@@ -107,11 +107,13 @@ struct Found {
     tiers: Vec<Vec<Weighted>>,
 }
 
-fn resolve(snapshot: &Snapshot, alias: &str) -> Option<Found> {
+fn resolve(snapshot: &Snapshot, ask: Ask<'_>) -> Option<Found> {
+    let Ask { alias, dialect } = ask;
     if let Some(route) = snapshot.route_of(alias) {
         return Some(through_route(snapshot, route, alias));
     }
-    named_provider(snapshot, alias).or_else(|| by_pattern(snapshot, alias)).or_else(|| {
+    let found = named_provider(snapshot, alias);
+    found.or_else(|| by_pattern(snapshot, alias, dialect)).or_else(|| {
         // Known, but nobody is there to serve it: that is not the caller's mistake.
         known_provider(snapshot, alias)
             .map(|name| Found { name: name.to_string(), tiers: Vec::new() })
@@ -141,12 +143,16 @@ fn named_provider(snapshot: &Snapshot, alias: &str) -> Option<Found> {
     Some(Found { name: provider.to_string(), tiers: vec![tier] })
 }
 
-/// Each provider is a tier: the next is asked when all of one's accounts failed.
-fn by_pattern(snapshot: &Snapshot, alias: &str) -> Option<Found> {
+/// One provider's accounts: the best that speaks the caller's dialect, else the best.
+/// Never on to another provider, whom only a route can name: its operator decides
+/// who else may see a request, and what may answer in place of a model.
+fn by_pattern(snapshot: &Snapshot, alias: &str, dialect: Dialect) -> Option<Found> {
     let providers = snapshot.index().providers_for(alias);
-    let name = providers.first()?.to_string();
-    let tiers = providers.into_iter().filter_map(|it| tier_of(snapshot, it, alias));
-    Some(Found { name, tiers: tiers.collect() })
+    let speaks =
+        |name: &Name| snapshot.index().seats_of(name).any(|it| it.endpoint(dialect).is_some());
+    let provider = providers.iter().find(|it| speaks(it)).or(providers.first())?;
+    let tier = tier_of(snapshot, provider, alias)?;
+    Some(Found { name: provider.to_string(), tiers: vec![tier] })
 }
 
 /// The enabled accounts of a provider as one tier of equal weights; `None` without any.

@@ -79,12 +79,12 @@ fn a_name_resolves_through_routes_then_providers_then_models_and_patterns() {
         // provider/model, whatever the provider's patterns say.
         ("openai/gpt-4o", "main:gpt-4o spare:gpt-4o"),
         ("rival/anything/at:all", "rival:anything/at:all"),
-        // Models and patterns, native providers first.
-        ("o1-mini", "main:o1-mini spare:o1-mini | agent:o1-mini"),
+        // Models and patterns: native providers first, and only the best provider's accounts.
+        ("o1-mini", "main:o1-mini spare:o1-mini"),
         ("only-here", "agent:only-here"),
-        ("rival-2", "rival:rival-2 | agent:rival-2"),
+        ("rival-2", "rival:rival-2"),
         // Who lists a model comes before whose pattern fits.
-        ("o1-rare", "rival:o1-rare | main:o1-rare spare:o1-rare | agent:o1-rare"),
+        ("o1-rare", "rival:o1-rare"),
         // A name before the slash that is no provider is part of the model.
         ("meta/llama", "agent:meta/llama"),
         ("OpenAI/gpt-4o", "agent:OpenAI/gpt-4o"),
@@ -103,7 +103,7 @@ fn whose_model_it_is_comes_before_who_only_lists_it() {
         account(2, "native", "native").into(),
         model("agent", "gpt-4o").into(),
     ]);
-    assert_eq!(sent(&snapshot, "gpt-4o"), "native:gpt-4o | agent:gpt-4o");
+    assert_eq!(sent(&snapshot, "gpt-4o"), "native:gpt-4o");
 }
 
 #[test]
@@ -118,8 +118,8 @@ fn the_most_specific_pattern_decides_between_natives_and_then_the_name() {
         account(3, "c", "c").into(),
         account(4, "d", "d").into(),
     ]);
-    assert_eq!(sent(&snapshot, "gpt-4o"), "d:gpt-4o | b:gpt-4o | c:gpt-4o | a:gpt-4o");
-    assert_eq!(sent(&snapshot, "gpt-3"), "b:gpt-3 | c:gpt-3 | a:gpt-3 | d:gpt-3");
+    assert_eq!(sent(&snapshot, "gpt-4o"), "d:gpt-4o");
+    assert_eq!(sent(&snapshot, "gpt-3"), "b:gpt-3");
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn what_is_known_but_served_by_nobody_is_not_the_callers_mistake() {
         // A disabled route refuses its alias, though a provider's pattern fits.
         ("closed", "no account: closed"),
         ("o1-mini", "no account: o1-*"),
-        ("gpt-4o", "rival:gpt-4o | main:gpt-4o spare:gpt-4o"),
+        ("gpt-4o", "rival:gpt-4o"),
     ] {
         assert_eq!(sent(&snapshot, alias), expected, "{alias}");
     }
@@ -185,7 +185,7 @@ fn only_accounts_that_speak_the_callers_dialect_are_asked() {
         route("one-way", &[&[(1, "", 1)]]).into(),
     ]);
     let asked = |alias, dialect| described(plan(&snapshot, Ask { alias, dialect }, &key(1), 0));
-    assert_eq!(asked("m-1", Dialect::OpenAi), "both:m-1 | one:m-1");
+    assert_eq!(asked("m-1", Dialect::OpenAi), "both:m-1");
     assert_eq!(asked("m-1", Dialect::Anthropic), "both:m-1");
     assert_eq!(asked("r", Dialect::Anthropic), "both:r");
     assert_eq!(asked("one-way", Dialect::Anthropic), "wrong dialect: one-way");
@@ -245,7 +245,7 @@ fn any_catalog() -> impl Strategy<Value = Catalog> {
 
 proptest! {
     #[test]
-    fn natives_come_before_aggregators_and_nobody_comes_twice(
+    fn without_a_route_all_accounts_of_one_provider_are_asked_a_native_one_if_there_is(
         catalog in any_catalog(),
         alias in prop::sample::select(vec!["a-1", "b-2", "c", "ab", "zz"]),
         seed in any::<u64>(),
@@ -256,20 +256,28 @@ proptest! {
         if result.is_ok() {
             prop_assert!(!attempts.is_empty());
         }
-        let passes = |it: &Attempt| snapshot.catalog().providers[&it.seat.provider].aggregator;
-        prop_assert!(attempts.is_sorted_by_key(passes));
-        prop_assert!(attempts.is_sorted_by_key(|it| it.tier));
         let mut asked: Vec<_> = attempts.iter().map(|it| it.seat.account.id).collect();
         asked.sort_unstable();
         asked.dedup();
         prop_assert_eq!(asked.len(), attempts.len());
-        // Whoever is enabled and lists the model, or whose pattern fits, is asked.
         let catalog = snapshot.catalog();
         let serves = |it: &Provider| {
             it.model_patterns.iter().any(|it| it.matches(alias))
                 || catalog.models.keys().any(|id| id.provider == it.name && id.name.as_str() == alias)
         };
-        let expected = catalog.accounts.values().filter(|it| it.enabled && serves(&catalog.providers[&it.provider]));
-        prop_assert_eq!(asked.len(), expected.count());
+        let enabled = || catalog.accounts.values().filter(|it| it.enabled);
+        let serving: Vec<_> =
+            enabled().filter(|it| serves(&catalog.providers[&it.provider])).collect();
+        let Some(first) = attempts.first() else {
+            prop_assert!(serving.is_empty());
+            return Ok(());
+        };
+        let chosen = &first.seat.provider;
+        let its_own: Vec<_> =
+            enabled().filter(|it| it.provider == *chosen).map(|it| it.id).collect();
+        prop_assert_eq!(asked, its_own);
+        let native = |it: &Name| !catalog.providers[it].aggregator;
+        let any_native = serving.iter().any(|it| native(&it.provider));
+        prop_assert!(native(chosen) || !any_native);
     }
 }
