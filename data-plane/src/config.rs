@@ -202,10 +202,10 @@ fn node_token(settings: &mut Settings) -> Option<Secret> {
     let (name, text) = if let Some(text) = settings.get::<String>("node-token") {
         ("node-token", text)
     } else if let Some(path) = settings.get::<PathBuf>("node-token-file") {
-        match fs::read_to_string(&path) {
+        match runtime::files::read_secret(&path) {
             Ok(text) => ("node-token-file", text),
             Err(error) => {
-                settings.problem("node-token-file", unreadable(&path, &error));
+                settings.problem("node-token-file", error.to_string());
                 return None;
             }
         }

@@ -62,12 +62,16 @@ mod tests {
         };
         let update = sync::v1::ConfigUpdate {
             upserts: vec![
-                sync::v1::ConfigItem { item: Some(sync::v1::config_item::Item::Account(sealed)) },
+                sync::v1::ConfigItem {
+                    item: Some(sync::v1::config_item::Item::Account(sealed)),
+                    ..Default::default()
+                },
                 sync::v1::ConfigItem {
                     item: Some(sync::v1::config_item::Item::Pepper(sync::v1::Pepper {
                         version: 1,
                         pepper: b"canary-5".to_vec(),
                     })),
+                    ..Default::default()
                 },
             ],
             ..Default::default()

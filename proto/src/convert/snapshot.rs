@@ -42,7 +42,7 @@ mod kind {
 
 /// Writes an edit for the wire.
 pub fn wire_of(edit: &Edit) -> Wire {
-    let upsert = |item| Wire::Upsert(v1::ConfigItem { item: Some(item) });
+    let upsert = |item| Wire::Upsert(stamped(item));
     let removed = |kind, id: String| Wire::Removed(v1::ItemKey { kind, id });
     match edit {
         Edit::PutProvider(it) => upsert(Item::Provider(provider_to(it))),
@@ -74,7 +74,14 @@ pub fn items(catalog: &Catalog) -> impl Iterator<Item = v1::ConfigItem> {
         .chain(routes.map(Item::Route))
         .chain(catalog.teams.values().map(|it| Item::Team(team_to(it))))
         .chain(catalog.keys.iter().map(|it| key_item(it)))
-        .map(|it| v1::ConfigItem { item: Some(it) })
+        .map(stamped)
+}
+
+/// An item with its digest.
+fn stamped(item: Item) -> v1::ConfigItem {
+    let mut item = v1::ConfigItem { item: Some(item), digest: Vec::new() };
+    item.digest = Sha256::digest(item.encode_to_vec()).to_vec();
+    item
 }
 
 fn account_item(account: &Account) -> Item {
@@ -208,7 +215,7 @@ impl CatalogHash {
     /// Takes an item in, in place of the one of its key.
     pub fn upsert(&mut self, item: &v1::ConfigItem) {
         let Some(key) = key_of(item) else { return };
-        let digest = lanes(Sha256::digest(item.encode_to_vec()).into());
+        let digest = digest_of(item);
         let old = self.items.insert(short(&key), digest);
         self.sum = self.sum_with(old, Some(digest));
     }
@@ -231,10 +238,7 @@ impl CatalogHash {
         let mut staged = Self { sum: self.sum, items: HashMap::new() };
         let edits = upserts
             .iter()
-            .filter_map(|it| {
-                let digest = lanes(Sha256::digest(it.encode_to_vec()).into());
-                Some((short(&key_of(it)?), Some(digest)))
-            })
+            .filter_map(|it| Some((short(&key_of(it)?), Some(digest_of(it)))))
             .chain(removed.iter().map(|it| (short(it), None)));
         for (key, new) in edits {
             let old = touched.insert(key, new).unwrap_or_else(|| self.items.get(&key).copied());
@@ -250,6 +254,12 @@ impl CatalogHash {
             at(&self.sum).wrapping_sub(at(&old)).wrapping_add(at(&new))
         })
     }
+}
+
+/// An item's digest: the one it came with, so that a field unknown here does not change it.
+fn digest_of(item: &v1::ConfigItem) -> [u64; 4] {
+    let given = <[u8; 32]>::try_from(&item.digest[..]);
+    lanes(given.unwrap_or_else(|_| Sha256::digest(item.encode_to_vec()).into()))
 }
 
 /// A key in 16 bytes, so that 100,000 of them stay small.
