@@ -42,6 +42,14 @@ impl Wrong {
         result.map_err(|error| self.0.push(error)).ok()
     }
 
+    /// Notes a text for people that is longer than 1,000 bytes or has control characters
+    /// (of which PostgreSQL cannot store every one).
+    fn check_text(&mut self, field: &str, text: &str) {
+        if text.len() > 1_000 || text.chars().any(char::is_control) {
+            self.add(field, "must have at most 1000 bytes, and no control characters");
+        }
+    }
+
     /// Parses every text of a list.
     fn parse_all<T: std::str::FromStr<Err: ToString>>(
         &mut self,

@@ -104,6 +104,11 @@ pub fn provider_from(wire: v1::Provider) -> Result<Provider, Vec<Invalid>> {
         }
     }
     let model_patterns = wrong.parse_all("model_patterns", &wire.model_patterns);
+    for (field, text) in
+        [("title", &wire.title), ("env_var", &wire.env_var), ("docs_url", &wire.docs_url)]
+    {
+        wrong.check_text(field, text);
+    }
     let provider = name.map(|name: Name| Provider {
         title: if wire.title.is_empty() { name.to_string() } else { wire.title },
         name,
@@ -326,6 +331,7 @@ pub fn route_to(route: &Route, name: &dyn Fn(AccountId) -> String) -> v1::Route 
 pub fn team_from(wire: v1::Team, id: TeamId) -> Result<Team, Vec<Invalid>> {
     let mut wrong = Wrong::default();
     let name = wrong.note("name", wire.name.parse());
+    wrong.check_text("description", &wire.description);
     wrong.finish(name.map(|name| Team { id, name, description: wire.description }))
 }
 

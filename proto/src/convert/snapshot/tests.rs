@@ -218,3 +218,17 @@ fn a_field_that_an_older_proxy_does_not_know_leaves_the_hash_as_it_is() {
     assert_eq!(CatalogHash::of([older]).value(), bytes32_from("digest", &digest).unwrap());
     assert_eq!(CatalogHash::of([newer]).value(), bytes32_from("digest", &digest).unwrap());
 }
+
+#[test]
+fn texts_for_people_have_a_bound_and_no_control_characters() {
+    let team = |description: &str| crate::admin::v1::Team {
+        name: "red".into(),
+        description: description.into(),
+        ..Default::default()
+    };
+    let id = TeamId::from_uuid(id(1));
+    assert!(team_from(team("the reds, 红队"), id).is_ok());
+    for bad in ["a\0b", "two\nlines", &"x".repeat(1_001)] {
+        assert_eq!(team_from(team(bad), id).unwrap_err()[0].field, "description", "{bad:?}");
+    }
+}
