@@ -106,11 +106,13 @@ impl From<Status> for CliError {
         if what.is_empty() {
             what = format!("the server answered {:?}", status.code());
         }
-        // The message often joins the violations: they are shown one by one below it.
-        if let [only] = fields.as_slice()
-            && what.contains(&only.reason)
+        if let [first, _, ..] = fields.as_slice()
+            && fields.iter().all(|it| what.contains(&it.reason))
+            && let Some(at) =
+                [&first.field, &first.reason].iter().filter_map(|it| what.find(*it)).min()
         {
-            fields.clear();
+            // Several are told one by one below: only "3 fields are wrong" is left of it.
+            what.truncate(what[..at].trim_end_matches([':', ' ']).len());
         }
         let hint = hint.or_else(|| usual_hint(status.code(), reason));
         Self { kind, what, fields, hint }
@@ -180,13 +182,15 @@ mod tests {
     }
 
     #[test]
-    fn a_status_keeps_its_fields() {
+    fn a_status_keeps_its_fields_and_tells_them_once() {
+        const MESSAGE: &str = "2 fields are wrong: account.provider: there is no provider `x`; \
+                               account.name: `A` is not a name";
         let mut details = ErrorDetails::new();
         details.add_bad_request_violation("account.provider", "there is no provider `x`");
         details.add_bad_request_violation("account.name", "`A` is not a name");
-        let status =
-            Status::with_error_details(Code::InvalidArgument, "2 fields are wrong", details);
+        let status = Status::with_error_details(Code::InvalidArgument, MESSAGE, details);
         let error = CliError::from(status);
+        assert_eq!(error.what, "2 fields are wrong");
         assert_eq!(error.kind, Kind::Refused);
         let fields: Vec<_> = error.fields.iter().map(|it| it.field.as_str()).collect();
         assert_eq!(fields, ["account.provider", "account.name"]);

@@ -13,15 +13,12 @@ use crate::{
     failure::{CliError, Outcome},
 };
 
-/// What is printed.
+/// What is printed. (Without a word on each: that would make every `--help` twice as long.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub(crate) enum Format {
-    /// For people.
     #[default]
     Table,
-    /// For scripts.
     Json,
-    /// For scripts and people.
     Yaml,
 }
 
@@ -63,6 +60,11 @@ impl Cell {
     /// A number, with separators between thousands, aligned to the right.
     pub(crate) fn number(number: u64) -> Self {
         Self { text: thousands(number), number: true, ..Self::default() }
+    }
+
+    /// A number that is a name, such as a revision: without separators.
+    pub(crate) fn ordinal(number: u64) -> Self {
+        Self { text: number.to_string(), number: true, ..Self::default() }
     }
 
     /// `enabled` or `disabled`.
@@ -194,7 +196,8 @@ fn error_text(error: &CliError, colour: bool) -> String {
         false => text.to_owned(),
     };
     let mut text = format!("{} {}", paint("error:", "1;31"), error.what);
-    for it in &error.fields {
+    // The message of one that is wrong often says all there is to say.
+    for it in error.fields.iter().filter(|it| !error.what.contains(&it.reason)) {
         let field = if it.field.is_empty() { "request" } else { &it.field };
         text.push_str(&format!("\n  {}: {}", paint(field, "1"), it.reason));
     }
@@ -233,9 +236,8 @@ pub(crate) fn table(titles: &[&str], rows: Vec<Vec<Cell>>) -> String {
 fn details(details: Vec<(&'static str, Cell)>) -> String {
     let colour = env::colour_on_stdout();
     let mut table = plain_table();
-    for (name, mut cell) in details {
-        cell.number = false;
-        let name = painted(Cell::faint(name), colour);
+    for (name, cell) in details {
+        let name = painted(Cell::faint(name.to_lowercase()), colour);
         table.add_row([name, painted(cell, colour)]);
     }
     for column in table.column_iter_mut() {

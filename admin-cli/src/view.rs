@@ -3,12 +3,12 @@
 //! Fields have the names of the admin API, and every field is there.
 
 mod catalog;
+mod key;
 mod system;
 mod usage;
 
-pub(crate) use catalog::{
-    AccountView, KeyView, ModelView, ProviderView, RouteView, SettingsView, TeamView,
-};
+pub(crate) use catalog::{AccountView, ModelView, ProviderView, RouteView, SettingsView, TeamView};
+pub(crate) use key::KeyView;
 pub(crate) use system::StatusView;
 pub(crate) use usage::{UsageEntryView, UsageView};
 

@@ -13,7 +13,7 @@ use hyper_util::{
     },
     service::TowerToHyperService,
 };
-use runtime::Process;
+use runtime::{Process, shutdown::Shutdown};
 use std::{
     net::SocketAddr,
     sync::{
@@ -49,6 +49,9 @@ const MOST_HEADER_BYTES: u32 = 64 << 10;
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 4 << 20;
 
+/// How long calls may go on once the process drains. Sessions of proxies end by themselves before.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// How long to wait after a failed accept, for example without free file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -83,7 +86,7 @@ pub(crate) async fn serve(
             let _open = OpenConnection::new();
             tokio::select! {
                 () = greet(&http, stream, tls, router, watcher) => {}
-                () = shutdown.cut() => {}
+                () = overdue(&shutdown) => tracing::debug!(%peer, "cut a connection"),
             }
             tracing::trace!(%peer, "a connection ended");
         });
@@ -92,6 +95,15 @@ pub(crate) async fn serve(
     tokio::select! {
         () = graceful.shutdown() => {}
         () = process.shutdown.cut() => {}
+    }
+}
+
+/// The time for what was begun is over: there are calls that would go on for ever.
+async fn overdue(shutdown: &Shutdown) {
+    shutdown.draining().await;
+    tokio::select! {
+        () = sleep(DRAIN_TIMEOUT) => {}
+        () = shutdown.cut() => {}
     }
 }
 

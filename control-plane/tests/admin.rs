@@ -7,12 +7,16 @@ mod auth;
 mod changes;
 #[path = "support/database.rs"]
 mod database;
+#[path = "admin/frozen.rs"]
+mod frozen;
 #[path = "admin/nouns.rs"]
 mod nouns;
 #[path = "admin/outage.rs"]
 mod outage;
 #[path = "support/plane.rs"]
 mod plane;
+#[path = "admin/program.rs"]
+mod program;
 #[path = "admin/secrets.rs"]
 mod secrets;
 #[path = "admin/web.rs"]

@@ -1,13 +1,17 @@
 //! The private cluster: every trap that its supervisor is built around, as root (when
 //! root runs the tests) and as an ordinary user.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 #[path = "embedded/owner.rs"]
 mod owner;
 
-use owner::{Owner, Place, Who, kill, until};
+use futures_util::future::join_all;
+use owner::{Owner, PATIENCE, Place, Who, kill, until};
 use rustix::process::Pid;
-use sluice_control_plane::store::embedded::{Embedded, EmbeddedError, Lifeline};
+use sluice_control_plane::store::{
+    PoolSettings, Source, Store, StoreError,
+    embedded::{Embedded, EmbeddedError, Lifeline},
+};
 use std::{
     fs::{self, Permissions},
     os::unix::fs::{MetadataExt, PermissionsExt, chown},
@@ -15,6 +19,7 @@ use std::{
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
+use tokio::time::{sleep, timeout};
 
 #[test]
 #[ignore = "is the process that the other tests start and kill"]
@@ -237,7 +242,7 @@ fn a_cluster_of_another_major_version_is_refused_with_the_ways_out() {
 fn half_a_cluster_is_made_anew_and_something_else_is_left_alone() {
     for who in Who::all() {
         let place = Place::new(who);
-        let half = place.home.join("pg/pgdata.new");
+        let half = place.home.join("pg/pgdata.new-1");
         fs::create_dir_all(half.join("base")).unwrap();
         fs::write(half.join("PG_VERSION"), "15\n").unwrap();
         if who == Who::Ordinary {
@@ -256,6 +261,52 @@ fn half_a_cluster_is_made_anew_and_something_else_is_left_alone() {
         assert!(error.contains("not a PostgreSQL cluster"), "{error}");
         assert!(place.pgdata().join("base").exists());
     }
+}
+
+#[test]
+fn who_is_killed_while_the_cluster_is_made_leaves_nothing_that_is_in_the_way() {
+    for who in Who::all() {
+        let place = Place::new(who);
+        let unfinished = || {
+            let entries = fs::read_dir(place.home.join("pg")).into_iter().flatten().flatten();
+            let names = entries.map(|it| it.file_name().into_string().unwrap());
+            names.filter(|it| it.starts_with("pgdata.new")).count()
+        };
+        for _ in 0..2 {
+            let owner = place.begin();
+            until("no cluster is made", || unfinished() > 0 || place.pgdata().exists());
+            owner.kill();
+        }
+        let mut owner = start(&place);
+        assert_eq!(owner.put(), 1);
+        owner.stop();
+    }
+}
+
+#[tokio::test]
+async fn a_store_and_its_listener_are_well_again_when_postgres_is() {
+    let place = Place::new(Who::Us);
+    let home = place.home.clone();
+    let start = move || Embedded::start(&home, None).unwrap();
+    let cluster = tokio::task::spawn_blocking(start).await.unwrap();
+    let settings =
+        PoolSettings { max_size: 4, statement_timeout_ms: 5_000, acquire_timeout_ms: 5_000 };
+    let store = Store::connect(Source::Embedded(cluster.config()), settings).unwrap();
+    let mut listener = store.listen();
+    listener.changed().await;
+    let all = || join_all((0..4).map(|_| store.ping()));
+    assert!(all().await.iter().all(Result::is_ok));
+    kill(place.postmaster());
+    let healed = async {
+        // Hears that the connection was lost and made again.
+        listener.changed().await;
+        while let Some(Err(error)) = all().await.into_iter().find(Result::is_err) {
+            assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, healed).await.unwrap();
+    tokio::task::spawn_blocking(move || cluster.stop()).await.unwrap();
 }
 
 #[test]

@@ -45,8 +45,7 @@ pub struct Config {
     /// How old the configuration may get, in milliseconds since a control plane was
     /// last heard, before requests are refused; `None`: any age.
     pub max_config_age_ms: Option<u64>,
-    /// How long a start waits for a predecessor to leave the state directory, and
-    /// for a first configuration before it warns; milliseconds.
+    /// How long a start waits for a predecessor to leave the state directory, in milliseconds.
     pub startup_wait_ms: u64,
 }
 

@@ -7,6 +7,7 @@ pub mod listener;
 pub(crate) mod refusal;
 pub(crate) mod reply;
 mod socket;
+mod taking;
 
 use crate::{
     access_log::{self, Trace},

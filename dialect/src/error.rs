@@ -13,9 +13,9 @@ use serde::Serialize;
 pub enum ErrorKind {
     /// The body is not JSON, lacks something or has something wrong: 400.
     InvalidRequest,
-    /// No virtual key, or none that we know, or one that has expired: 401.
+    /// No virtual key, or none that we know: 401.
     InvalidKey,
-    /// The key is known but may not do this: 403.
+    /// The key is known but may not be used, or not for this: 403.
     Forbidden,
     /// No such model, or not for this key: 404.
     ModelNotFound,

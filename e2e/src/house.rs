@@ -158,10 +158,10 @@ impl House {
         lines[lines.len().saturating_sub(80)..].join("\n")
     }
 
-    /// Everything that runs for this home, by the home's path in its command line,
+    /// Everything that runs for this home, by the path of its folder in its command line,
     /// environment or working folder.
     pub fn residents(&self) -> Vec<Resident> {
-        let home = self.home.to_string_lossy().into_owned();
+        let home = self.folder.path().to_string_lossy().into_owned();
         let all = fs::read_dir("/proc").into_iter().flatten().flatten();
         let residents = all.filter_map(|it| resident(&it.path(), &it.file_name(), &home));
         residents.collect()

@@ -164,6 +164,7 @@ async fn ctrl_c_ends_all_of_it_even_at_the_end_of_a_long_path() {
         let mut child = house
             .sluice(&house.up_args(&["--proxies", "3"]))
             .stdout(Stdio::piped())
+            .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let mut line = String::new();

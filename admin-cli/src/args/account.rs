@@ -76,13 +76,14 @@ pub(crate) struct AddAccount {
     pub(crate) name: Option<String>,
     #[command(flatten)]
     pub(crate) credential: Credential,
-    #[command(flatten)]
-    pub(crate) client: ClientFlags,
     /// Add it, but let no request go to it yet
     #[arg(long)]
     pub(crate) disabled: bool,
     #[command(flatten)]
     pub(crate) wait: Wait,
+    // Last, as its heading holds for all that follows.
+    #[command(flatten)]
+    pub(crate) client: ClientFlags,
 }
 
 /// Changes of an account.
@@ -92,6 +93,9 @@ pub(crate) struct UpdateAccount {
     pub(crate) name: AccountName,
     #[command(flatten)]
     pub(crate) credential: Credential,
+    #[command(flatten)]
+    pub(crate) wait: Wait,
+    // Last, as its heading holds for all that follows.
     #[command(flatten)]
     pub(crate) client: ClientFlags,
     /// Use the provider's own addresses again
@@ -103,8 +107,6 @@ pub(crate) struct UpdateAccount {
     /// Reach the account without a proxy again
     #[arg(long, conflicts_with = "proxy_env")]
     pub(crate) no_proxy: bool,
-    #[command(flatten)]
-    pub(crate) wait: Wait,
 }
 
 /// Where the credential is.

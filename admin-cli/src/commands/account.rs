@@ -83,8 +83,22 @@ async fn add(it: &Session, args: AddAccount) -> Outcome {
         ..v1::Account::default()
     };
     let request = v1::CreateAccountRequest { account: Some(account) };
-    let account = part(client.accounts().create_account(request).await?.into_inner().account)?;
+    let made = client.accounts().create_account(request).await;
+    let account = part(made.map_err(|it| name_flags(it.into()))?.into_inner().account)?;
     show(it, &client, account, args.wait).await
+}
+
+/// Names the flags where the server can only name fields.
+fn name_flags(error: CliError) -> CliError {
+    let names = |field: &str| error.fields.iter().any(|it| it.field.ends_with(field));
+    let hint = if names("credential") {
+        "give it with --api-key-stdin, --api-key-env VARIABLE or --api-key-file FILE"
+    } else if names("base_urls") {
+        "give it with --base-url URL"
+    } else {
+        return error;
+    };
+    error.hint(hint)
 }
 
 async fn update(it: &Session, args: UpdateAccount) -> Outcome {

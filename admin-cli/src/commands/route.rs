@@ -10,6 +10,7 @@ use crate::{
     },
     client::Client,
     failure::Outcome,
+    manifest::rename_places,
     view::RouteView,
 };
 
@@ -62,7 +63,9 @@ async fn set(it: &Session, args: SetRoute) -> Outcome {
     let client = it.client().await?;
     let edit = v1::Edit { edit: Some(v1::edit::Edit::PutRoute(route)) };
     let request = v1::ApplyChangeRequest { edits: vec![edit], ..Default::default() };
-    client.catalog().apply_change(request).await?;
+    let edits = request.edits.clone();
+    let applied = client.catalog().apply_change(request).await;
+    applied.map_err(|it| rename_places(it.into(), &edits))?;
     let route = get(&client, alias).await?;
     show(it, &client, route, args.wait).await
 }

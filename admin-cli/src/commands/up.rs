@@ -25,8 +25,8 @@ use crate::{
     failure::{CliError, Kind, Outcome},
     output,
 };
-use banner::Banner;
-use children::Children;
+use banner::{Banner, Ground};
+use children::{Children, Order};
 use home::Home;
 use lock::Taken;
 use programs::Programs;
@@ -58,24 +58,38 @@ pub(super) async fn run(it: &Session, args: Up) -> Outcome {
     };
     let ended = match started {
         None => Ok(()),
-        Some(Err(error)) => Err(error),
+        Some(Err(error)) => {
+            if args.detached {
+                detach::tell(detach::Told::failed(&error))?;
+            }
+            Err(error)
+        }
         Some(Ok(banner)) => {
             lock.tell(&banner)?;
             match args.detached {
-                true => detach::tell(&banner)?,
-                false => banner.print(it.output)?,
+                true => detach::tell(detach::Told::Ready(banner))?,
+                false => banner.print(it.output, Ground::Fore)?,
             }
             signals.recv().await;
             output::remark("sluice: stopping");
             Ok(())
         }
     };
-    tokio::select! {
-        () = children.stop() => {}
-        () = signals.recv() => children.kill().await,
-    }
+    end(&mut children, &mut signals).await;
     leftover::forget(&home.path);
     ended
+}
+
+/// Stops everything: in good time, at a second signal without waiting for what is begun,
+/// at a third at once.
+async fn end(children: &mut Children, signals: &mut Signals) {
+    for (how, next) in [(Order::Drain, "cutting it short"), (Order::Hurry, "killing")] {
+        tokio::select! {
+            () = children.stop(how) => return,
+            () = signals.recv() => output::remark(&format!("sluice: asked again: {next}")),
+        }
+    }
+    children.stop(Order::Die).await;
 }
 
 /// From nothing to ready.
@@ -91,7 +105,7 @@ async fn start(
     let client = ready::connect(&address).await?;
     let catalog = first_start::Survey::read(&client).await?;
     let demo = match catalog.wants_demo(args.demo) {
-        true => Some(children.start(programs.demo()?).await?),
+        true => Some(children.start(programs.demo(catalog.demo_port())?).await?),
         false => None,
     };
     let demo_url = demo.as_ref().map(|it| it.url("demo")).transpose()?;

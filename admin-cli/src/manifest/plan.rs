@@ -176,10 +176,13 @@ pub(crate) fn rename_places(mut error: CliError, edits: &[v1::Edit]) -> CliError
         let rest =
             rest.strip_prefix("put_").map_or(rest, |it| it.split_once('.').map_or("", |it| it.1));
         let dot = if rest.is_empty() { "" } else { "." };
-        it.field = match kind {
+        let field = match kind {
             "settings" => format!("settings{dot}{rest}"),
             _ => format!("{kind}s[\"{name}\"]{dot}{rest}"),
         };
+        // A message of one wrong field names it.
+        error.what = error.what.replace(&it.field, &field);
+        it.field = field;
     }
     error
 }

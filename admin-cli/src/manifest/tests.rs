@@ -136,3 +136,15 @@ teams:
         "~ team red\n+ team blue\n? account spare (changes only if its secret differs)\n"
     );
 }
+
+#[test]
+fn the_servers_errors_name_items_instead_of_counting_edits() {
+    let text = "teams: [{name: red}]\nkeys: [{name: k, team: blue}]\n";
+    let edits = Manifest::read("m.yaml", text).unwrap().edits(&Known).unwrap();
+    let field = "edits[1].put_key.team".to_owned();
+    let mut error = CliError::new(Kind::Refused, format!("{field}: there is no team"));
+    error.fields.push(Violation { field, reason: "there is no team".into() });
+    let error = rename_places(error, &edits);
+    assert_eq!(error.fields[0].field, "keys[\"k\"].team");
+    assert_eq!(error.what, "keys[\"k\"].team: there is no team");
+}

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::{
     manifest,
-    output::{Cell, Show, Tone},
+    output::{Cell, Show},
     spell,
 };
 
@@ -82,7 +82,7 @@ impl Show for ProviderView {
             ("kind", Cell::text(kind)),
             ("docs", Cell::text(&self.docs_url)),
             ("built in", Cell::text(yes(self.built_in))),
-            ("revision", Cell::number(self.revision)),
+            ("revision", Cell::ordinal(self.revision)),
         ]);
         lines
     }
@@ -163,7 +163,7 @@ impl Show for AccountView {
             Cell::enabled(self.disabled),
             if self.has_credential { Cell::text("stored") } else { Cell::faint("none") },
             if urls.is_empty() { Cell::faint("provider's") } else { Cell::list(&urls) },
-            Cell::number(self.revision),
+            Cell::ordinal(self.revision),
         ]
     }
 
@@ -191,7 +191,7 @@ impl Show for AccountView {
         if client.keep_stream_options {
             lines.push(("stream options", Cell::text("left as callers write them")));
         }
-        lines.push(("revision", Cell::number(self.revision)));
+        lines.push(("revision", Cell::ordinal(self.revision)));
         lines
     }
 }
@@ -221,7 +221,7 @@ impl Show for ModelView {
             Cell::text(format!("{}/{}", self.model.provider, self.model.name)),
             Cell::list(&self.model.operations),
             if self.built_in { Cell::faint("built in") } else { Cell::text("added") },
-            Cell::number(self.revision),
+            Cell::ordinal(self.revision),
         ]
     }
 }
@@ -286,7 +286,7 @@ impl Show for RouteView {
             Cell::text(&self.alias),
             Cell::enabled(self.disabled),
             Cell::text(self.tiers().collect::<Vec<_>>().join(" → ")),
-            Cell::number(self.revision),
+            Cell::ordinal(self.revision),
         ]
     }
 
@@ -296,7 +296,7 @@ impl Show for RouteView {
         for (at, it) in self.tiers().enumerate() {
             lines.push((if at == 0 { "first" } else { "then" }, Cell::text(it)));
         }
-        lines.push(("revision", Cell::number(self.revision)));
+        lines.push(("revision", Cell::ordinal(self.revision)));
         lines
     }
 }
@@ -326,104 +326,8 @@ impl Show for TeamView {
             Cell::text(&self.name),
             Cell::faint(&self.id),
             Cell::text(&self.description),
-            Cell::number(self.revision),
+            Cell::ordinal(self.revision),
         ]
-    }
-}
-
-/// A virtual key, without its text.
-#[derive(Debug, Serialize)]
-pub(crate) struct KeyView {
-    id: String,
-    pub(crate) name: String,
-    team: String,
-    disabled: bool,
-    expires_at: Option<String>,
-    allowed_models: Vec<String>,
-    hint: String,
-    created_at: Option<String>,
-    revision: u64,
-    etag: String,
-    #[serde(skip)]
-    expired: bool,
-}
-
-impl From<v1::VirtualKey> for KeyView {
-    fn from(wire: v1::VirtualKey) -> Self {
-        let expires_ms = wire.expires_at.as_ref().and_then(spell::timestamp_ms);
-        Self {
-            expired: expires_ms.is_some_and(|it| it <= runtime::clock::unix_ms()),
-            expires_at: spell::rfc3339(wire.expires_at.as_ref()),
-            created_at: spell::rfc3339(wire.created_at.as_ref()),
-            id: wire.id,
-            name: wire.name,
-            team: wire.team,
-            disabled: wire.disabled,
-            allowed_models: wire.allowed_models,
-            hint: wire.hint,
-            revision: wire.revision,
-            etag: wire.etag,
-        }
-    }
-}
-
-impl KeyView {
-    fn state(&self) -> Cell {
-        match self.expired && !self.disabled {
-            true => Cell::toned("expired", Tone::Bad),
-            false => Cell::enabled(self.disabled),
-        }
-    }
-
-    fn models(&self) -> Cell {
-        match self.allowed_models.is_empty() {
-            true => Cell::faint("all"),
-            false => Cell::list(&self.allowed_models),
-        }
-    }
-
-    fn expiry(&self) -> Cell {
-        self.expires_at.as_ref().map_or_else(|| Cell::faint("never"), Cell::text)
-    }
-}
-
-impl Show for KeyView {
-    const COLUMNS: &'static [&'static str] =
-        &["NAME", "TEAM", "STATE", "MODELS", "EXPIRES", "HINT", "CREATED"];
-
-    fn row(&self) -> Vec<Cell> {
-        vec![
-            Cell::text(&self.name),
-            Cell::text(&self.team),
-            self.state(),
-            self.models(),
-            self.expiry(),
-            Cell::faint(format!("…{}", self.hint)),
-            Cell::text(to_the_second(self.created_at.as_deref())),
-        ]
-    }
-
-    fn details(&self) -> Vec<(&'static str, Cell)> {
-        vec![
-            ("name", Cell::text(&self.name)),
-            ("id", Cell::text(&self.id)),
-            ("team", Cell::text(&self.team)),
-            ("state", self.state()),
-            ("models", self.models()),
-            ("expires", self.expiry()),
-            ("ends in", Cell::text(&self.hint)),
-            ("created", Cell::text(self.created_at.clone().unwrap_or_default())),
-            ("revision", Cell::number(self.revision)),
-        ]
-    }
-}
-
-/// RFC 3339 without the fraction of a second.
-pub(super) fn to_the_second(time: Option<&str>) -> String {
-    let Some(time) = time else { return String::new() };
-    match time.split_once('.') {
-        Some((whole, _)) => format!("{whole}Z"),
-        None => time.to_owned(),
     }
 }
 
@@ -453,7 +357,7 @@ impl Show for SettingsView {
             Cell::number(u64::from(self.max_attempts)),
             Cell::text(format!("{} ms", self.attempt_deadline_ms)),
             Cell::text(if self.hide_route { "hidden" } else { "shown" }),
-            Cell::number(self.revision),
+            Cell::ordinal(self.revision),
         ]
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proto::admin::v1;
 use serde::Serialize;
 
-use super::catalog::to_the_second;
+use super::key::to_the_second;
 use crate::{
     output::{self, Cell, Show, Tone},
     spell,
@@ -177,7 +177,7 @@ impl Show for UsageEntryView {
             Cell::text(&self.alias),
             Cell::text(&self.account),
             Cell::text(&self.model),
-            Cell::number(u64::from(self.status)),
+            Cell::ordinal(u64::from(self.status)),
             Cell::toned(&self.outcome, if good { Tone::Good } else { Tone::Bad }),
             Cell::number(self.duration_ms),
             Cell::number(self.tokens.input),

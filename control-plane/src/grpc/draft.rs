@@ -12,13 +12,14 @@ mod route;
 mod settings;
 mod team;
 
+pub(crate) use key::KeyNames;
+
 use domain::{
     catalog::{Catalog, Edit},
     id::{AccountId, KeyId, TeamId},
     secret::Secret,
     snapshot::Snapshot,
 };
-use key::KeyNames;
 use std::collections::HashMap;
 
 /// What to do when something refers to an item that is deleted.

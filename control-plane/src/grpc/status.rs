@@ -68,6 +68,11 @@ pub(crate) fn of_write(error: WriteError<Refusal>) -> Status {
         WriteError::AlreadyExists { .. } => {
             status(Code::AlreadyExists, &message, info("ALREADY_EXISTS", []))
         }
+        // It answered a moment ago, and then broke off in the middle.
+        WriteError::Store(error @ StoreError::Unavailable(_)) => {
+            tracing::warn!(%error, "write the catalog");
+            write_uncertain()
+        }
         WriteError::Store(error) => of_store(&error),
     }
 }
@@ -107,10 +112,10 @@ pub(crate) fn unavailable() -> Status {
 }
 
 /// A write was begun, and nobody knows how it ended.
-pub(crate) fn write_overdue() -> Status {
-    let mut details = info("WRITE_OVERDUE", []);
+pub(crate) fn write_uncertain() -> Status {
+    let mut details = info("WRITE_UNCERTAIN", []);
     details.set_retry_info(Some(RETRY_AFTER));
-    let message = "the database took too long: the change may have been written or not, read before you try again";
+    let message = "the database broke off: the change may have been written or not, so read before you try again";
     status(Code::Unavailable, message, details)
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     Desk,
-    draft::{Draft, MadeKey},
+    draft::{Draft, KeyNames, MadeKey},
     refusal::{Kind, Refusal},
     status,
 };
@@ -118,11 +118,11 @@ impl Desk {
             Ok(written) => written.map_err(status::of_write)?,
             Err(_) => {
                 tracing::warn!("a write of the catalog took too long");
-                return Err(status::write_overdue());
+                return Err(status::write_uncertain());
             }
         };
         // The store calls the plan whenever it writes.
-        let (item, made) = drafted.ok_or_else(status::write_overdue)?;
+        let (item, made) = drafted.ok_or_else(status::write_uncertain)?;
         let (snapshot, revision) = (written.snapshot.clone(), written.revision);
         if !terms.dry_run {
             self.tell(&base, written);
@@ -154,6 +154,7 @@ impl Desk {
     async fn resolve(&self, expected: &[Expected]) -> Result<Vec<(ItemRef, u64)>, Status> {
         let mut newest: Arc<Published> = self.newest()?;
         let mut fresh = false;
+        let mut keys = KeyNames::default();
         let mut resolved = Vec::new();
         for it in expected.iter().filter(|it| !it.etag.is_empty()) {
             let revision = it.etag.strip_prefix('r').and_then(|it| it.parse().ok());
@@ -161,13 +162,14 @@ impl Desk {
                 let name = it.name.chars().take(200).collect();
                 status::of_refusal(Refusal::EtagMismatch { kind: it.kind, name })
             })?;
-            let mut found = item_ref(newest.snapshot.catalog(), it.kind, &it.name);
+            let mut found = item_ref(newest.snapshot.catalog(), &mut keys, it);
             if found.is_none() && !fresh {
                 // Another control plane may have made it a moment ago.
                 self.read(self.publisher.refresh()).await?;
                 newest = self.newest()?;
                 fresh = true;
-                found = item_ref(newest.snapshot.catalog(), it.kind, &it.name);
+                keys = KeyNames::default();
+                found = item_ref(newest.snapshot.catalog(), &mut keys, it);
             }
             // What is not there has no etag. A plain name that is wrong is the plan's to tell.
             let found =
@@ -178,8 +180,9 @@ impl Desk {
     }
 }
 
-fn item_ref(catalog: &Catalog, kind: Kind, name: &str) -> Option<ItemRef> {
-    match kind {
+fn item_ref(catalog: &Catalog, keys: &mut KeyNames, expected: &Expected) -> Option<ItemRef> {
+    let name = expected.name.as_str();
+    match expected.kind {
         Kind::Provider => {
             let name: Name = name.parse().ok()?;
             catalog.providers.contains_key(&name).then_some(ItemRef::Provider(name))
@@ -205,8 +208,7 @@ fn item_ref(catalog: &Catalog, kind: Kind, name: &str) -> Option<ItemRef> {
         Kind::Key => {
             let id: Option<KeyId> = name.parse().ok();
             let id = id.filter(|id| catalog.keys.get(*id).is_some());
-            let named = || catalog.keys.iter().find(|it| it.name.as_str() == name);
-            id.or_else(|| named().map(|it| it.id)).map(ItemRef::Key)
+            id.or_else(|| keys.find(catalog, name)).map(ItemRef::Key)
         }
         Kind::Settings => Some(ItemRef::Settings),
     }

@@ -58,8 +58,11 @@ impl Place {
         let home = folder.path().join(name);
         fs::create_dir_all(&home).unwrap();
         let program = folder.path().join("program");
-        // The build folder may be closed to other users.
-        fs::copy(env::current_exe().unwrap(), &program).unwrap();
+        // The build folder may be closed to other users. Copied by another process: a file
+        // that this one has open for writing, if only in a fork of another test, does not run.
+        let mut copy = Command::new("cp");
+        copy.arg(env::current_exe().unwrap()).arg(&program);
+        assert!(copy.status().unwrap().success());
         if who == Who::Ordinary {
             chown(&home, Some(id("-u")), Some(id("-g"))).unwrap();
         }
@@ -78,6 +81,13 @@ impl Place {
 
     /// Starts an owner and waits until its cluster runs, or why it does not.
     pub(crate) fn start(&self) -> Result<Owner, String> {
+        let mut owner = self.begin();
+        let answer = owner.answer();
+        if answer == "ready" { Ok(owner) } else { Err(answer) }
+    }
+
+    /// Starts an owner and waits for nothing.
+    pub(crate) fn begin(&self) -> Owner {
         let mut command = match self.who {
             Who::Us => Command::new(&self.program),
             Who::Ordinary => {
@@ -104,9 +114,7 @@ impl Place {
         let mut child = command.spawn().unwrap();
         let stdin = child.stdin.take();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut owner = Owner { child, stdin, lines };
-        let answer = owner.answer();
-        if answer == "ready" { Ok(owner) } else { Err(answer) }
+        Owner { child, stdin, lines }
     }
 }
 

@@ -36,7 +36,7 @@ pub(crate) struct Plane {
     pub(crate) master_key: String,
     /// Its database.
     pub(crate) url: String,
-    _database: Option<Database>,
+    pub(crate) database: Option<Database>,
     _home: TempDir,
 }
 
@@ -45,7 +45,7 @@ impl Plane {
     pub(crate) async fn start() -> Self {
         let database = Database::create().await;
         let mut plane = Self::over(url(&database.config)).await;
-        plane._database = Some(database);
+        plane.database = Some(database);
         plane.app.open().await.unwrap();
         plane
     }
@@ -63,7 +63,7 @@ impl Plane {
         let app = App::start(config, process.clone()).await.unwrap();
         let text = |it: &Secret| it.expose().to_owned();
         let (operator, node, master_key) = (text(&operator), text(&node), text(&key));
-        Self { app, process, operator, node, master_key, url, _database: None, _home: home }
+        Self { app, process, operator, node, master_key, url, database: None, _home: home }
     }
 
     /// Starts another one over the same database, of which `other` is in charge.
@@ -99,7 +99,7 @@ pub(crate) type Authorized = InterceptedService<Channel, Token>;
 pub(crate) struct Token(MetadataValue<tonic::metadata::Ascii>);
 
 impl Token {
-    fn of(text: &str) -> Self {
+    pub(crate) fn of(text: &str) -> Self {
         Self(format!("Bearer {text}").parse().unwrap())
     }
 }

@@ -1,6 +1,7 @@
 //! The catalog on its way down.
 
 use crate::{
+    database::connect,
     plane::Plane,
     proxy::{Proxy, Session},
 };
@@ -12,6 +13,7 @@ use proto::{
     sync::v1::{Heartbeat, session_request::Message},
 };
 use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
 use tonic::Code;
 
 async fn apply(plane: &Plane, edits: Vec<One>) -> ApplyChangeResponse {
@@ -197,6 +199,32 @@ async fn what_another_control_plane_writes_comes_too() {
     let mut session = proxy.connect(&there).await;
     let update = proxy.update(&mut session).await;
     assert_eq!((update.base, update.items), (Some(proxy.revision), 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_in_another_ones_place_is_sent_whole() {
+    let plane = Plane::start().await;
+    let mut proxy = Proxy::new();
+    let mut session = proxy.connect(&plane).await;
+    proxy.update(&mut session).await;
+    apply(&plane, vec![key("a")]).await;
+    proxy.update(&mut session).await;
+    let (incarnation, revision) = (proxy.incarnation.clone(), proxy.revision);
+
+    let mut tasks = JoinSet::new();
+    let sql = connect(&plane.database.as_ref().unwrap().config, &mut tasks).await;
+    sql.batch_execute("UPDATE config_meta SET incarnation = gen_random_uuid()").await.unwrap();
+    assert_eq!(proxy.update(&mut session).await.base, None);
+    assert!(proxy.incarnation != incarnation && proxy.revision == revision);
+
+    // An older backup of the same database: noticed as well, and the last word is its.
+    let backup = "DELETE FROM virtual_key; UPDATE config_meta SET revision = revision - 1";
+    sql.batch_execute(backup).await.unwrap();
+    assert_eq!(proxy.update(&mut session).await.base, None);
+    assert_eq!((proxy.revision, proxy.catalog.keys.len()), (revision - 1, 0));
+    // And it goes on from there.
+    apply(&plane, vec![key("b")]).await;
+    assert!(proxy.update(&mut session).await.base.is_some());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

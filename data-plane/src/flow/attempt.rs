@@ -6,6 +6,7 @@ use crate::{
     http::headers,
     upstream::{Line, classify},
 };
+use bytes::Bytes;
 use dialect::{peek::StreamUsage, splice::splice};
 use domain::{
     catalog::{Dialect, Operation},
@@ -93,20 +94,17 @@ async fn one(
     };
     let ask_usage = account.client.ask_stream_usage && lacks_usage(ask);
     let body = splice(ask.body, &ask.peek, &attempt.model, ask_usage);
-    let query = ask.asked.head.uri.query();
-    let headers = headers_of(ask);
-    let Some(request) = line.request(ask.asked.dialect, ask.operation, query, headers, body) else {
-        return fail(Failure::Connect, None);
-    };
-    let response: Response<reqwest::Body> = match timeout(line.first_byte, line.send(request)).await
+    let response: Response<reqwest::Body> = match timeout(line.first_byte, sent(&line, ask, body))
+        .await
     {
         Err(_) => return fail(Failure::FirstByteTimeout, None),
-        Ok(Err(error)) => {
+        Ok(None) => return fail(Failure::Connect, None),
+        Ok(Some(Err(error))) => {
             let error = error.without_url();
             tracing::debug!(request_id = %ask.request, account = %account.name, ?error, "attempt");
             return fail(classify(&error), None);
         }
-        Ok(Ok(response)) => response.into(),
+        Ok(Some(Ok(response))) => response.into(),
     };
     if !response.status().is_success() {
         let failure = Failure::Status(response.status().as_u16());
@@ -117,8 +115,29 @@ async fn one(
         return fail(Failure::Broken, None);
     }
     line.attempts.begun();
-    let streamed = content_type(response.headers()).starts_with("text/event-stream");
+    let streamed = is_of_type(response.headers(), "text/event-stream");
     Ok(Answer { response, line, streamed, hide_usage: ask_usage })
+}
+
+/// The head of the answer; `None` if the account has no place for such a request.
+async fn sent(
+    line: &Line,
+    ask: &Ask<'_>,
+    body: Bytes,
+) -> Option<reqwest::Result<reqwest::Response>> {
+    let send = async |body| {
+        let (dialect, query) = (ask.asked.dialect, ask.asked.head.uri.query());
+        let request = line.request(dialect, ask.operation, query, headers_of(ask), body)?;
+        Some(line.send(request).await)
+    };
+    let begin = Instant::now();
+    match send(body.clone()).await {
+        Some(Err(error)) if line.was_stale(&error, begin.elapsed()) => {
+            tracing::debug!(request_id = %ask.request, "a connection was closed upon us: once more");
+            send(body).await
+        }
+        sent => sent,
+    }
 }
 
 /// Whether it is a stream that would not report its usage unless it is asked to.
@@ -148,13 +167,18 @@ fn not_an_answer(response: &Response<reqwest::Body>) -> Option<&'static str> {
     if encoding.is_some_and(|it| !it.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return Some("compressed, though not asked to be");
     }
-    if content_type(headers).starts_with("text/html") {
+    if is_of_type(headers, "text/html") {
         return Some("a web page");
     }
     response.body().is_end_stream().then_some("empty")
 }
 
-/// The media type, in lower case as everyone writes it.
-pub(super) fn content_type(headers: &HeaderMap) -> &str {
+/// Whether this is the media type, in whatever case it is written.
+pub(super) fn is_of_type(headers: &HeaderMap, wanted: &str) -> bool {
+    let front = |it: &str| it.get(..wanted.len()).map(|it| it.eq_ignore_ascii_case(wanted));
+    front(content_type(headers)).unwrap_or(false)
+}
+
+fn content_type(headers: &HeaderMap) -> &str {
     headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default()
 }

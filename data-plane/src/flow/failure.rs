@@ -2,7 +2,7 @@
 //! it, else our own words.
 
 use super::{
-    attempt::{Failed, content_type},
+    attempt::{Failed, is_of_type},
     receive::Ask,
     relay::{Credits, credit},
     settle::{Settlement, Used},
@@ -62,8 +62,17 @@ pub(super) async fn to_caller(
         }
     }
     credit(&mut reply.headers, credits);
-    settlement.settle(reply.status, Outcome::UpstreamError, Used::Nothing);
+    settlement.settle(reply.status, Outcome::UpstreamError, used(failed.failure));
     reply
+}
+
+/// What the last attempt cost. One that was asked and then said nothing may have worked
+/// all the same, and want to be paid.
+const fn used(failure: Failure) -> Used {
+    match failure {
+        Failure::FirstByteTimeout | Failure::Broken => Used::Unknown,
+        Failure::Connect | Failure::Status(_) => Used::Nothing,
+    }
 }
 
 /// Our own words for a failure.
@@ -95,7 +104,7 @@ async fn said(
     let credential = credential.filter(|it| MIN_CREDENTIAL_LEN <= it.expose().len());
     let mut headers = headers::to_caller(&head.headers);
     forget(&mut headers, credential);
-    let readable = !content_type(&head.headers).starts_with("text/html");
+    let readable = !is_of_type(&head.headers, "text/html");
     let body = timeout(SAID_WITHIN, Limited::new(body, MAX_SAID_BYTES).collect()).await;
     let body = body.ok().and_then(Result::ok).map(http_body_util::Collected::to_bytes);
     match body.filter(|it| readable && !it.is_empty()) {

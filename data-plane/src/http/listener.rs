@@ -4,6 +4,7 @@
 use super::{
     answer,
     socket::{HeadTimer, Patience, Progress, Socket},
+    taking,
 };
 use crate::gateway::{Gateway, Worker};
 use hyper::{
@@ -163,7 +164,7 @@ impl Connection {
             () = silent_while_draining => return Ok(()),
         };
         if speaks_http2 {
-            self.serve_http2(socket, progress).await
+            self.serve_http2(socket, progress, patience).await
         } else {
             self.serve_http1(socket, progress, patience).await
         }
@@ -196,10 +197,16 @@ impl Connection {
         Ok(connection.await?)
     }
 
-    async fn serve_http2(self, socket: Socket, progress: Arc<Progress>) -> Result<(), Ended> {
+    async fn serve_http2(
+        self,
+        socket: Socket,
+        progress: Arc<Progress>,
+        patience: Patience,
+    ) -> Result<(), Ended> {
         let worker = self.worker;
         let max_header_bytes = worker.gateway.http.max_header_bytes;
-        let mut hyper = http2::Builder::new(Spawner(self.tasks));
+        let mut hyper =
+            http2::Builder::new(Spawner { tasks: self.tasks, patience: patience.write_stall });
         hyper
             .timer(TokioTimer::new())
             .max_concurrent_streams(MAX_STREAMS)
@@ -258,15 +265,19 @@ fn note(ended: Result<(), Ended>) {
     }
 }
 
-/// HTTP/2 needs a task for each stream; they are counted like every other.
+/// HTTP/2 needs a task for each stream; they are counted like every other, and given up
+/// when their caller takes nothing.
 #[derive(Clone)]
-struct Spawner(Tasks);
+struct Spawner {
+    tasks: Tasks,
+    patience: Duration,
+}
 
 impl<F> Executor<F> for Spawner
 where
     F: Future<Output: Send + 'static> + Send + 'static,
 {
     fn execute(&self, future: F) {
-        self.0.spawn("stream", future);
+        self.tasks.spawn("stream", taking::unless_refused(future, self.patience));
     }
 }

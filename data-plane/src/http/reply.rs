@@ -1,6 +1,6 @@
 //! Answers, whole or streamed, in the caller's dialect and under our request id.
 
-use super::{headers, refusal::Refusal};
+use super::{headers, refusal::Refusal, taking};
 use crate::gateway::InFlight;
 use bytes::Bytes;
 use domain::{catalog::Dialect, id::RequestId};
@@ -98,6 +98,7 @@ impl Reply {
             }
             Dialect::OpenAi => {}
         }
+        taking::offered();
         let mut response = Response::new(ReplyBody { content: self.content, _held: in_flight });
         *response.status_mut() = self.status;
         *response.headers_mut() = self.headers;
@@ -119,11 +120,17 @@ impl Body for ReplyBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        match &mut self.content {
+        let piece = match &mut self.content {
             Content::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Content::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Content::Stream(body) => Pin::new(body).poll_frame(cx),
+        };
+        if piece.is_ready() {
+            taking::offered()
+        } else {
+            taking::nothing_to_take()
         }
+        piece
     }
 
     fn is_end_stream(&self) -> bool {

@@ -71,7 +71,7 @@ impl Socket {
             progress,
             first_bytes: BytesMut::with_capacity(HTTP2_PREFACE.len()),
             opening: Some(Box::pin(tokio::time::sleep(patience.head))),
-            stall: Stall { after: patience.write_stall, timer: None, armed: false },
+            stall: Stall::new(patience.write_stall),
         }
     }
 
@@ -158,32 +158,43 @@ impl Write for Socket {
     }
 }
 
-/// Runs while a write waits, and only then.
-struct Stall {
+/// Runs while a caller takes nothing, and only then.
+pub(super) struct Stall {
     after: Duration,
     timer: Option<Pin<Box<Sleep>>>,
     armed: bool,
 }
 
 impl Stall {
+    pub(super) const fn new(after: Duration) -> Self {
+        Self { after, timer: None, armed: false }
+    }
+
+    /// The caller took something.
+    pub(super) const fn over(&mut self) {
+        self.armed = false;
+    }
+
+    /// The caller takes nothing. Ready when that has lasted too long.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(self.after)));
+        if !self.armed {
+            self.armed = true;
+            timer.as_mut().reset(tokio::time::Instant::now() + self.after);
+        }
+        timer.as_mut().poll(cx)
+    }
+
     fn watch<T>(
         &mut self,
         cx: &mut Context<'_>,
         written: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         if written.is_ready() {
-            self.armed = false;
+            self.over();
             return written;
         }
-        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(self.after)));
-        if !self.armed {
-            self.armed = true;
-            timer.as_mut().reset(tokio::time::Instant::now() + self.after);
-        }
-        match timer.as_mut().poll(cx) {
-            Poll::Ready(()) => Poll::Ready(Err(late("the caller took nothing of its answer"))),
-            Poll::Pending => Poll::Pending,
-        }
+        self.poll(cx).map(|()| Err(late("the caller took nothing of its answer")))
     }
 }
 

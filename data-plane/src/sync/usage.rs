@@ -1,7 +1,7 @@
 //! Usage records on their way home: numbered, kept until acknowledged, sent again when lost.
 //!
 //! A record's place is taken before its request goes upstream, so that nothing is used
-//! that cannot be told. Knows no sockets; [`Shipper`] says what to send and when.
+//! that cannot be told. Knows no sockets; the `Shipper` says what to send and when.
 
 mod shipper;
 

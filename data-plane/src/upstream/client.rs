@@ -18,7 +18,11 @@ use reqwest::{Client, Proxy, Request, Url};
 use rustls::{ClientConfig, RootCertStore, crypto};
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    error::Error,
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -26,6 +30,9 @@ use std::{
 const POOL_IDLE: Duration = Duration::from_secs(45);
 /// Most idle connections kept to one account, for each worker.
 const POOL_MAX_IDLE: usize = 256;
+/// A connection that the peer closed while it was idle breaks within a round trip. What
+/// breaks later may have been worked on, and paid for.
+const STALE_WITHIN: Duration = Duration::from_secs(2);
 /// How a peer that has vanished is noticed on a connection in use.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
@@ -97,6 +104,8 @@ pub(crate) struct Line {
     pub(crate) first_byte: Duration,
     /// Longest silence within an answer.
     pub(crate) idle: Duration,
+    /// Whether it has ever answered here, so that there may be a connection from before.
+    answered: AtomicBool,
     client: Client,
     doors: Vec<Door>,
 }
@@ -129,6 +138,7 @@ impl Line {
             attempts: Attempts::at(account.name.as_str()),
             first_byte: Duration::from_millis(account.client.first_byte_timeout_ms.into()),
             idle: Duration::from_millis(account.client.idle_timeout_ms.into()),
+            answered: AtomicBool::new(false),
             client: client(seat)?,
             doors,
         })
@@ -155,8 +165,32 @@ impl Line {
 
     /// Sends it, and waits for the answer's head.
     pub(crate) async fn send(&self, request: Request) -> reqwest::Result<reqwest::Response> {
-        self.client.execute(request).await
+        let response = self.client.execute(request).await?;
+        self.answered.store(true, Ordering::Relaxed);
+        Ok(response)
     }
+
+    /// Whether a request that failed so soon may have gone into a connection that the
+    /// upstream was closing for having been idle: then nobody has read it, and it may be
+    /// sent once more. An upstream does so whenever it likes, and no pool can know in time.
+    pub(crate) fn was_stale(&self, error: &reqwest::Error, waited: Duration) -> bool {
+        self.answered.load(Ordering::Relaxed)
+            && waited < STALE_WITHIN
+            && classify(error) == Failure::Broken
+            && !has_answered(error)
+    }
+}
+
+/// Whether something came back, though it was no HTTP.
+fn has_answered(error: &reqwest::Error) -> bool {
+    let mut source = error.source();
+    while let Some(it) = source {
+        if it.downcast_ref().is_some_and(hyper::Error::is_parse) {
+            return true;
+        }
+        source = it.source();
+    }
+    false
 }
 
 /// How an attempt failed that gave no answer.

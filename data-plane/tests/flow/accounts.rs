@@ -1,6 +1,9 @@
 //! How accounts are spoken to.
 
-use crate::stage::{ANSWER, CHAT, EVENTS, MAIN_CREDENTIAL, Plan, REVISION, Stage, header, id};
+use crate::{
+    stage::{ANSWER, CHAT, EVENTS, MAIN_CREDENTIAL, Plan, REVISION, Stage, header, id},
+    upstream::Step,
+};
 use domain::{
     catalog::{Account, Edit},
     secret::Secret,
@@ -28,6 +31,43 @@ async fn connections_to_an_upstream_are_used_again() {
     }
     assert_eq!(stage.main.connections(), 1);
     stage.records(10).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_is_closed_as_it_is_used_again_costs_nobody_an_answer() {
+    for end in [Step::Close, Step::Reset] {
+        let mut plan = Plan::new().await;
+        plan.routes[0].tiers.truncate(1);
+        let stage = plan.start().await;
+        stage.main.then_json(200, ANSWER);
+        stage.chat().await.bytes().await.unwrap();
+        // The upstream's patience ends in the moment in which the next request comes.
+        stage.main.then(vec![end]).then_json(200, ANSWER);
+        let response = stage.chat().await;
+        assert_eq!(response.status(), 200);
+        assert_eq!(header(&response, "x-sluice-attempts").as_deref(), Some("1"));
+        assert_eq!(response.text().await.unwrap(), ANSWER);
+        let got = stage.main.got();
+        assert_eq!((got.len(), stage.main.connections()), (3, 2));
+        assert_eq!((got[1].text(), got[1].headers.len()), (got[2].text(), got[2].headers.len()));
+        stage.records(2).await;
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_sent_once_more_and_not_for_ever() {
+    let mut plan = Plan::new().await;
+    plan.routes[0].tiers.truncate(1);
+    let stage = plan.start().await;
+    stage.main.then_json(200, ANSWER);
+    stage.chat().await.bytes().await.unwrap();
+    stage.main.then(vec![Step::Close]).then(vec![Step::Close]).then_json(200, ANSWER);
+    assert_eq!(stage.chat().await.status(), 502);
+    let garbage = || vec![Step::Send(b"not http at all\r\n\r\n".to_vec()), Step::Close];
+    assert_eq!(stage.chat().await.status(), 200);
+    stage.main.then(garbage());
+    assert_eq!(stage.chat().await.status(), 502);
+    assert_eq!(stage.main.got().len(), 5);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Connections: how they begin, how long they may take, and how they end.
 
 use crate::{
-    stage::{ANSWER, CHAT, EVENTS, Plan, Stage, eventually, key_text},
+    stage::{ANSWER, CHAT, EVENTS, Plan, STREAM, Stage, eventually, key_text},
     upstream::{Step, chunk, json, stream_head},
 };
 use domain::usage::Outcome;
@@ -119,6 +119,60 @@ async fn a_caller_who_takes_nothing_is_given_up() {
     assert_eq!(record.outcome, Outcome::CallerGone);
     stage.main.hung_up(1).await;
     drop(stream);
+}
+
+#[tokio::test]
+async fn a_caller_who_takes_nothing_of_one_http2_stream_is_given_up_too() {
+    let mut plan = Plan::new().await;
+    plan.http.write_stall_timeout_ms = 200;
+    plan.http.max_drains = 0;
+    let stage = plan.start().await;
+    let event = format!(
+        "data: {{\"choices\":[{{\"delta\":{{\"content\":\"{}\"}}}}]}}\n\n",
+        "x".repeat(1 << 20)
+    );
+    let mut steps = vec![Step::Send(stream_head())];
+    steps.extend((0..16).map(|_| Step::Send(chunk(&event))));
+    steps.push(Step::Stall);
+    stage.main.then(steps);
+    let client = reqwest::Client::builder().no_proxy().http2_prior_knowledge().build().unwrap();
+    let url = format!("http://{}/v1/chat/completions", stage.addr);
+    let body = CHAT.replacen('{', r#"{"stream":true,"#, 1);
+    let response = client.post(&url).bearer_auth(key_text(1)).body(body).send().await.unwrap();
+    assert_eq!(stage.record().await.outcome, Outcome::CallerGone);
+    stage.main.hung_up(1).await;
+    // The connection itself is none the worse.
+    let root = client.get(format!("http://{}/", stage.addr)).send().await.unwrap();
+    assert_eq!(root.status(), 200);
+    drop(response);
+}
+
+#[tokio::test]
+async fn an_upstream_that_is_slow_is_not_taken_for_a_caller_who_takes_nothing() {
+    let mut plan = Plan::new().await;
+    plan.http.write_stall_timeout_ms = 50;
+    let stage = plan.start().await;
+    let gate = Arc::new(Notify::new());
+    stage.main.then(vec![
+        Step::Send(stream_head()),
+        Step::Send(chunk(EVENTS[0])),
+        Step::Wait(gate.clone()),
+        Step::Send(chunk(&EVENTS[1..].concat())),
+        Step::Send(b"0\r\n\r\n".to_vec()),
+    ]);
+    let client = reqwest::Client::builder().no_proxy().http2_prior_knowledge().build().unwrap();
+    let url = format!("http://{}/v1/chat/completions", stage.addr);
+    let sending = client.post(&url).bearer_auth(key_text(1)).body(STREAM).send();
+    let mut response = sending.await.unwrap();
+    let mut text = response.chunk().await.unwrap().unwrap().to_vec();
+    // Four times the deadline: it is the absence of an end that is awaited.
+    let end = timeout(Duration::from_millis(200), response.chunk()).await;
+    assert!(end.is_err(), "given up");
+    gate.notify_one();
+    while let Some(piece) = response.chunk().await.unwrap() {
+        text.extend_from_slice(&piece);
+    }
+    assert_eq!(String::from_utf8(text).unwrap(), EVENTS.concat());
 }
 
 #[tokio::test]

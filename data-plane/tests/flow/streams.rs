@@ -133,3 +133,18 @@ async fn an_error_in_one_piece_answers_a_stream_as_it_is() {
     let record = stage.record().await;
     assert!(!record.streamed && !record.estimated);
 }
+
+#[tokio::test]
+async fn a_stream_is_known_by_its_type_in_whatever_case_that_is_written() {
+    let stage = Stage::new().await;
+    let head = String::from_utf8(stream_head()).unwrap();
+    let head = head.replace("text/event-stream", "Text/Event-Stream; charset=utf-8");
+    stage.main.then(vec![
+        Step::Send(head.into_bytes()),
+        Step::Send(chunk(&EVENTS[..2].concat())),
+        Step::Send(b"0\r\n\r\n".to_vec()),
+    ]);
+    let text = stage.stream().await.text().await.unwrap();
+    assert!(text.contains("upstream_truncated"), "{text}");
+    assert!(stage.record().await.streamed);
+}

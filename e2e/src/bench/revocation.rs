@@ -17,7 +17,7 @@ const CHANGES: usize = 200;
 const PROXIES: usize = 3;
 const PROMISED: Duration = Duration::from_millis(100);
 
-/// Disables [`CHANGES`] keys one after the other, under load.
+/// Disables two hundred keys one after the other, under load.
 ///
 /// # Errors
 /// When something fails that should not.

@@ -1,9 +1,8 @@
 //! What is said when everything is ready: short, and the lines work when they are pasted.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use super::sample::Sample;
 use crate::{
@@ -44,6 +43,17 @@ pub(super) struct Words {
     pub(super) sample: Sample,
 }
 
+/// What scripts are told, in this order.
+#[derive(Debug, Serialize)]
+struct Places<'a> {
+    data: &'a [String],
+    control: &'a str,
+    key: Option<&'a str>,
+    operator_token_file: &'a Path,
+    demo: Option<&'a Demo>,
+    home: &'a Path,
+}
+
 /// Who reads the banner: who started it in the foreground, or in the background.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ground {
@@ -52,13 +62,8 @@ pub(super) enum Ground {
 }
 
 impl Banner {
-    /// Prints it for whom stays in the foreground.
-    pub(super) fn print(&self, output: Output) -> Outcome {
-        self.print_on(output, Ground::Fore)
-    }
-
     /// Prints it.
-    pub(super) fn print_on(&self, output: Output, ground: Ground) -> Outcome {
+    pub(super) fn print(&self, output: Output, ground: Ground) -> Outcome {
         match output.format {
             Format::Table => output::print(&self.text(ground)),
             Format::Json => output::json_line(&self.value()),
@@ -66,16 +71,16 @@ impl Banner {
         }
     }
 
-    /// For scripts.
-    fn value(&self) -> serde_json::Value {
-        json!({
-            "data": self.data,
-            "control": self.control,
-            "key": self.key,
-            "operator_token_file": self.operator_token_file,
-            "demo": self.demo,
-            "home": self.home,
-        })
+    /// For scripts: all but the words.
+    fn value(&self) -> Places<'_> {
+        Places {
+            data: &self.data,
+            control: &self.control,
+            key: self.key.as_deref(),
+            operator_token_file: &self.operator_token_file,
+            demo: self.demo.as_ref(),
+            home: &self.home,
+        }
     }
 
     fn text(&self, ground: Ground) -> String {
@@ -99,7 +104,9 @@ impl Banner {
         if self.key.is_none() {
             text.push_str("With a key in SLUICE_KEY:\n\n");
         }
-        text.push_str(&format!("{}\n\n{}\n\n", self.curl(), self.python()));
+        let (curl, python) = (self.curl(), self.python());
+        let sdk = if words.sample.anthropic { "anthropic" } else { "openai" };
+        text.push_str(&format!("{curl}\n\nOr, after `pip install {sdk}`:\n\n{python}\n\n"));
         text.push_str(match ground {
             Ground::Fore => "Ctrl-C stops it. ",
             Ground::Back => "`sluice down` stops it. ",
@@ -139,15 +146,13 @@ impl Banner {
         let messages = r#"messages=[{"role": "user", "content": "Hello"}]"#;
         match anthropic {
             false => format!(
-                "pip install openai && python3 -c '{import}from openai import OpenAI\n\
-                 client = OpenAI(base_url=\"{url}/v1\", api_key={key})\n\
-                 print(client.chat.completions.create(model=\"{model}\", {messages})\
+                "python3 -c '{import}from openai import OpenAI; \
+                 print(OpenAI(base_url=\"{url}/v1\", api_key={key}).chat.completions.create(model=\"{model}\", {messages})\
                  .choices[0].message.content)'"
             ),
             true => format!(
-                "pip install anthropic && python3 -c '{import}from anthropic import Anthropic\n\
-                 client = Anthropic(base_url=\"{url}\", api_key={key})\n\
-                 print(client.messages.create(model=\"{model}\", max_tokens=100, {messages})\
+                "python3 -c '{import}from anthropic import Anthropic; \
+                 print(Anthropic(base_url=\"{url}\", api_key={key}).messages.create(model=\"{model}\", max_tokens=100, {messages})\
                  .content[0].text)'"
             ),
         }
@@ -176,10 +181,10 @@ pub(super) mod tests {
 
     #[test]
     fn the_json_has_just_what_scripts_were_promised() {
-        let value = banner().value();
+        let value = serde_json::to_value(banner().value()).unwrap();
         assert_eq!(
             value,
-            json!({
+            serde_json::json!({
                 "data": ["http://127.0.0.1:8080"],
                 "control": "http://127.0.0.1:7070",
                 "key": "slc_sk_1",
@@ -188,7 +193,8 @@ pub(super) mod tests {
                 "home": "/h",
             })
         );
-        let later = Banner { key: None, demo: None, ..banner() }.value();
+        let later = Banner { key: None, demo: None, ..banner() };
+        let later = serde_json::to_value(later.value()).unwrap();
         assert!(later["key"].is_null() && later["demo"].is_null());
     }
 

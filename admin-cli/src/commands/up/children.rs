@@ -39,6 +39,16 @@ pub(super) struct Job {
     pub(super) listens: Vec<Listen>,
 }
 
+impl Job {
+    /// Its name in a sentence.
+    fn called(&self) -> String {
+        match self.role {
+            Role::Proxy => self.name.clone(),
+            Role::ControlPlane | Role::DemoProvider => format!("the {}", self.name),
+        }
+    }
+}
+
 /// An address that a program listens on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Listen {
@@ -71,9 +81,12 @@ enum Seen {
 
 /// What a program is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Order {
+pub(super) enum Order {
     Run,
+    /// Finish what is begun, then end.
     Drain,
+    /// End now, in good order.
+    Hurry,
     Die,
 }
 
@@ -88,6 +101,7 @@ struct Child {
 /// A program that has been started and has not announced itself yet.
 #[derive(Debug)]
 pub(super) struct Begun {
+    /// In a sentence.
     name: String,
     seen: watch::Receiver<Seen>,
 }
@@ -95,7 +109,7 @@ pub(super) struct Begun {
 /// A program that listens.
 #[derive(Debug)]
 pub(super) struct Started {
-    /// For people.
+    /// In a sentence.
     pub(super) name: String,
     places: Places,
 }
@@ -105,7 +119,7 @@ impl Started {
     pub(super) fn url(&self, place: &str) -> Outcome<String> {
         let url = self.places.get(place).map(|it| reachable(it));
         url.ok_or_else(|| {
-            CliError::failed(format!("the {} did not announce its `{place}` address", self.name))
+            CliError::failed(format!("{} did not announce its `{place}` address", self.name))
         })
     }
 }
@@ -143,7 +157,7 @@ impl Children {
 
     /// Starts a program.
     pub(super) fn begin(&mut self, job: Job) -> Begun {
-        let (name, role) = (job.name.clone(), job.role);
+        let (name, role) = (job.called(), job.role);
         let (order, ordered) = watch::channel(Order::Run);
         let (tell, seen) = watch::channel(Seen::Starting);
         let life = Life::new(job, self.patience, Arc::clone(&self.register), self.tasks.clone());
@@ -159,13 +173,12 @@ impl Children {
         let seen = tokio::time::timeout(START, seen).await.map(|it| it.map(|it| it.clone()));
         match seen {
             Ok(Ok(Seen::Announced(places))) => Ok(Started { name, places }),
-            Ok(Ok(Seen::Failed(why))) => Err(CliError::failed(format!("the {name} {why}"))
-                .hint("what it said is above; `sluice up --verbose` shows more")),
+            Ok(Ok(Seen::Failed(why))) => Err(CliError::failed(format!("{name} {why}"))),
             Ok(Ok(Seen::Starting) | Err(_)) => {
-                Err(CliError::failed(format!("the {name} was given up")))
+                Err(CliError::failed(format!("{name} was given up")))
             }
             Err(_) => Err(CliError::failed(format!(
-                "the {name} did not say within {} s that it listens",
+                "{name} did not say within {} s that it listens",
                 START.as_secs()
             ))),
         }
@@ -173,15 +186,10 @@ impl Children {
 
     /// Stops every program, role by role: proxies first, so that the control plane still
     /// takes their usage and the demo provider still answers what they have begun.
-    pub(super) async fn stop(&mut self) {
+    pub(super) async fn stop(&mut self, how: Order) {
         for role in [Role::Proxy, Role::ControlPlane, Role::DemoProvider] {
-            self.order(Order::Drain, |it| it == role).await;
+            self.order(how, |it| it == role).await;
         }
-    }
-
-    /// Kills what is left.
-    pub(super) async fn kill(&mut self) {
-        self.order(Order::Die, |_| true).await;
     }
 
     async fn order(&mut self, order: Order, whom: impl Fn(Role) -> bool) {
@@ -190,7 +198,10 @@ impl Children {
             let _ = child.order.send(order);
         }
         for child in self.children.iter_mut().filter(|it| whom(it.role)) {
-            let _ = (&mut child.done).await;
+            // Some have been waited for already when a second signal cuts the first short.
+            if !child.done.is_finished() {
+                let _ = (&mut child.done).await;
+            }
         }
         self.children.retain(|it| !whom(it.role));
     }

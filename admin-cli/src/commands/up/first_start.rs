@@ -5,6 +5,7 @@
 use std::{collections::BTreeSet, path::Path};
 
 use proto::admin::v1;
+use url::Url;
 
 use crate::{
     client::{Address, Client},
@@ -62,7 +63,13 @@ impl Survey {
     /// Whether the demo provider is to run: when it is asked for, and as long as nothing
     /// else could answer.
     pub(super) fn wants_demo(&self, asked: bool) -> bool {
-        asked || (self.offered.is_empty() && self.accounts.iter().all(|it| it.provider == DEMO))
+        let answers = |it: &v1::Account| it.provider != DEMO && !it.disabled;
+        asked || (self.offered.is_empty() && !self.accounts.iter().any(answers))
+    }
+
+    /// The port that the demo provider had, so that its account can stay as it is.
+    pub(super) fn demo_port(&self) -> Option<u16> {
+        Url::parse(&self.demo_account()?.base_urls.first()?.url).ok()?.port()
     }
 
     /// Adds what is missing. What cannot be added is said, and does not stop the rest.
@@ -227,6 +234,8 @@ mod tests {
         check(vec![account("demo", "demo")], false, false, true);
         check(vec![], true, false, false);
         check(vec![account("main", "openai")], false, false, false);
+        let disabled = v1::Account { disabled: true, ..account("main", "openai") };
+        check(vec![disabled], false, false, true);
         check(vec![account("main", "openai")], true, true, true);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
 };
 
@@ -97,10 +97,16 @@ impl Programs {
         job
     }
 
-    pub(super) fn demo(&self) -> Outcome<Job> {
+    /// The demo provider; where any port will do, on the one it `had` if that is free.
+    pub(super) fn demo(&self, had: Option<u16>) -> Outcome<Job> {
         check(&self.folder, "sluice-demo-provider")?;
         let mut job = self.job("demo provider", Role::DemoProvider, "sluice-demo-provider");
-        let addr = self.args.demo_addr;
+        let mut addr = self.args.demo_addr;
+        if let (0, Some(port)) = (addr.port(), had)
+            && TcpListener::bind((addr.ip(), port)).is_ok()
+        {
+            addr.set_port(port);
+        }
         job.listens = vec![Listen { flag: "--listen-addr", place: "demo", addr }];
         Ok(job)
     }

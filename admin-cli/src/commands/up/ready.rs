@@ -14,10 +14,13 @@ use crate::{
     client::{Address, Client},
     commands::{await_revision, part},
     failure::{CliError, Outcome},
+    output,
 };
 
 /// Longest wait for a program that listens to be ready.
 const READY: Duration = Duration::from_secs(60);
+/// A longer wait than this is said.
+const QUIET: Duration = Duration::from_secs(3);
 /// Longest wait for one answer of a private port.
 const ANSWER: Duration = Duration::from_secs(2);
 /// How much of an answer is read, in bytes.
@@ -27,6 +30,7 @@ const ANSWER_MAX: u64 = 16 * 1024;
 pub(super) async fn answers(program: &Started, place: &str) -> Outcome {
     let url = program.url(place)?;
     let begun = Instant::now();
+    let mut told = false;
     loop {
         let last = match tokio::time::timeout(ANSWER, readyz(&url)).await {
             Ok(Ok((200, _))) => return Ok(()),
@@ -34,9 +38,13 @@ pub(super) async fn answers(program: &Started, place: &str) -> Outcome {
             Ok(Err(error)) => error.to_string(),
             Err(_) => "no answer".to_owned(),
         };
+        let name = &program.name;
         if READY < begun.elapsed() {
-            let name = &program.name;
-            return Err(CliError::failed(format!("the {name} is not ready: {url}/readyz: {last}")));
+            return Err(CliError::failed(format!("{name} is not ready: {url}/readyz: {last}")));
+        }
+        if !told && QUIET < begun.elapsed() {
+            told = true;
+            output::remark(&format!("sluice: waiting for {name}: {last}"));
         }
         tokio::time::sleep(LOOK_AGAIN).await;
     }

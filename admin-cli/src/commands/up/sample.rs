@@ -9,6 +9,9 @@ use crate::{
     failure::Outcome,
 };
 
+/// What most examples ask.
+const USUAL: &str = "gpt-4o-mini";
+
 /// A first call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Sample {
@@ -20,13 +23,13 @@ pub(super) struct Sample {
 /// Chooses a model that will answer: the demo provider's, else one of an enabled account.
 pub(super) async fn choose(client: &Client, demo: bool) -> Outcome<Sample> {
     if demo {
-        return Ok(Sample { anthropic: false, model: "gpt-4o-mini".to_owned() });
+        return Ok(Sample { anthropic: false, model: USUAL.to_owned() });
     }
     let accounts = account::list(client).await?;
     let providers = provider::list(client).await?;
     let models = model::list(client).await?;
     Ok(pick(&accounts, &providers, &models)
-        .unwrap_or_else(|| Sample { anthropic: false, model: "gpt-4o-mini".to_owned() }))
+        .unwrap_or_else(|| Sample { anthropic: false, model: USUAL.to_owned() }))
 }
 
 fn pick(
@@ -36,13 +39,15 @@ fn pick(
 ) -> Option<Sample> {
     let samples = accounts.iter().filter(|it| !it.disabled).filter_map(|account| {
         let provider = providers.iter().find(|it| it.name == account.provider)?;
-        let openai = i32::from(v1::Dialect::Openai);
-        let anthropic = provider.endpoints.iter().all(|it| it.dialect != openai);
+        // The dialect that it names first is its own.
+        let own = provider.endpoints.first()?.dialect;
+        let anthropic = own == i32::from(v1::Dialect::Anthropic);
         let chat = i32::from(v1::Operation::Chat);
         let own = models
             .iter()
             .filter(|it| it.provider == provider.name && it.operations.contains(&chat));
-        let model = own.min_by_key(|it| (!is_small(&it.name), it.name.len()))?.name.clone();
+        let rank = |it: &&v1::Model| (it.name != USUAL, !is_small(&it.name), it.name.len());
+        let model = own.min_by_key(rank)?.name.clone();
         Some(Sample { anthropic, model })
     });
     samples.min_by_key(|it| it.anthropic)

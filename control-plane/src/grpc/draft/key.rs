@@ -28,13 +28,15 @@ const SCANS: u32 = 8;
 /// Finds keys by name. A change of one key looks through the table; one of many
 /// makes an index first.
 #[derive(Debug, Default)]
-pub(super) struct KeyNames {
+pub(crate) struct KeyNames {
     scans: u32,
     index: Option<HashMap<String, KeyId>>,
 }
 
 impl KeyNames {
-    fn find(&mut self, catalog: &Catalog, name: &str) -> Option<KeyId> {
+    /// The key of this name in `catalog`, which must be the same one every time but for
+    /// what [`Self::insert`] and [`Self::remove`] are told.
+    pub(crate) fn find(&mut self, catalog: &Catalog, name: &str) -> Option<KeyId> {
         if let Some(index) = &self.index {
             return index.get(name).copied();
         }

@@ -52,15 +52,15 @@ pub(super) async fn tell(
 ) -> Result<(), Status> {
     let mut newest = publisher.watch();
     let mut next_full = Instant::now();
+    let mut heeded = 0;
     // A proxy that holds the newest catalog is told so, once.
     let mut told = false;
     loop {
-        let resync = resyncs.has_changed().unwrap_or(false);
-        resyncs.mark_unchanged();
-        newest.mark_unchanged();
-        if resync {
+        let asked = *resyncs.borrow_and_update();
+        if std::mem::replace(&mut heeded, asked) != asked {
             holding = None;
         }
+        newest.mark_unchanged();
         if holding.is_none() {
             sleep_until(next_full).await;
             next_full = Instant::now() + BETWEEN_FULLS;
@@ -81,7 +81,7 @@ pub(super) async fn tell(
         tokio::select! {
             // The publisher lives as long as the process does.
             _ = newest.changed() => {}
-            _ = resyncs.changed() => resyncs.mark_changed(),
+            _ = resyncs.changed() => {}
             () = shutdown.draining() => return drain(out).await,
         }
     }

@@ -14,9 +14,13 @@ use std::{
     time::{Duration, Instant},
 };
 use tracing::{info, warn};
+use uuid::Uuid;
 
 /// The cluster's only role.
 pub(super) const SUPERUSER: &str = "sluice";
+
+/// What the folder of a cluster in the making starts with.
+const UNFINISHED: &str = "pgdata.new-";
 
 /// How long what is left of an earlier run gets for a fast shutdown, an immediate one, and
 /// to be gone after it was killed.
@@ -95,13 +99,10 @@ impl Cluster {
     /// Makes the cluster beside its place and moves it there when it is whole and on
     /// disk: who breaks off on the way leaves nothing that looks like a cluster.
     fn make(&self) -> Result<(), EmbeddedError> {
-        let new = self.folder.join("pgdata.new");
-        end_all_in(&new)?;
-        match fs::remove_dir_all(&new) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(EmbeddedError::io("remove", new, error)),
-        }
+        self.clear_unfinished();
+        // A name of its own: an initdb that outlived a killed owner cleans up after itself,
+        // and would do so in here.
+        let new = self.folder.join(format!("{UNFINISHED}{}", Uuid::now_v7().simple()));
         let failed = |error| EmbeddedError::io("make", &new, error);
         DirBuilder::new().mode(0o700).create(&new).map_err(failed)?;
         if self.run_as.switches {
@@ -130,6 +131,23 @@ impl Cluster {
             .map_err(|error| EmbeddedError::io("sync", &self.folder, error))?;
         info!(folder = %pgdata.display(), version = self.binaries.major, user = self.run_as.name, "made a database cluster");
         Ok(())
+    }
+
+    /// Removes what broke off on the way. What does not go yet is no harm.
+    fn clear_unfinished(&self) {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let unfinished = |it: &fs::DirEntry| {
+            it.file_name().to_str().is_some_and(|it| it.starts_with(UNFINISHED))
+        };
+        for folder in entries.filter(unfinished).map(|it| it.path()) {
+            let removed = end_all_in(&folder).and_then(|()| {
+                fs::remove_dir_all(&folder)
+                    .map_err(|error| EmbeddedError::io("remove", &folder, error))
+            });
+            if let Err(error) = removed {
+                warn!(%error, "an unfinished cluster stays for now");
+            }
+        }
     }
 
     /// Who may connect: the system's word for who somebody is, and no password to keep.

@@ -16,7 +16,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{Job, Order, Places, Seen};
+use super::{GRACE, Job, Order, Places, Seen};
 use crate::{commands::up::leftover::Register, output};
 
 /// The first wait before a dead program is started again.
@@ -75,9 +75,9 @@ impl Life {
                 backoff.reset();
             }
             let wait = backoff.next();
-            let name = &self.job.name;
+            let name = self.job.called();
             output::remark(&format!(
-                "sluice: the {name} {why}; starting it again in {} ms",
+                "sluice: {name} {why}; starting it again in {} ms",
                 wait.as_millis()
             ));
             tokio::select! {
@@ -96,25 +96,30 @@ impl Life {
             Ok(child) => child,
             Err(error) => return End::Died(format!("cannot be started: {error}")),
         };
+        // Held until the end: its end is what tells the program to leave. Left within
+        // `child`, the first wait would close it.
+        let pipe = child.stdin.take();
         let said = child.stderr.take().map(|it| self.pass_on(it));
         let stdout = child.stdout.take().map(BufReader::new);
         let died = tokio::select! {
             why = self.watch(&mut child, stdout, tell) => Some(why),
             _ = order.wait_for(|it| *it != Order::Run) => None,
         };
-        let end = match died {
-            Some(why) => End::Died(why),
-            None => {
-                self.end(&mut child, order).await;
-                End::Ordered
-            }
-        };
-        if let Some(said) = said {
-            // What it said last comes before what is said about its end. A grandchild may
-            // hold the pipe for longer.
-            let _ = tokio::time::timeout(Duration::from_millis(500), said).await;
+        if died.is_none() {
+            self.end(&mut child, order).await;
         }
-        end
+        drop(pipe);
+        // What it said last comes before what is said about its end. A grandchild may hold
+        // the pipe for longer.
+        let last = match said {
+            Some(said) => tokio::time::timeout(Duration::from_millis(500), said).await,
+            None => Ok(Ok(None)),
+        };
+        match (died, last) {
+            (None, _) => End::Ordered,
+            (Some(why), Ok(Ok(Some(error)))) => End::Died(format!("{why}: {error}")),
+            (Some(why), Ok(Ok(None) | Err(_)) | Err(_)) => End::Died(why),
+        }
     }
 
     fn spawn(&self) -> std::io::Result<process::Child> {
@@ -149,6 +154,8 @@ impl Life {
             let mut lines = stdout.lines();
             loop {
                 tokio::select! {
+                    // What it said before it died counts.
+                    biased;
                     line = lines.next_line() => match line {
                         Ok(Some(line)) => self.heard(&line, tell),
                         // It says no more, and may yet live.
@@ -177,39 +184,64 @@ impl Life {
         tell.send_replace(Seen::Announced(places));
     }
 
-    /// Asks it to drain, and kills it when it does not end in time or when told to.
+    /// Asks it to end, and kills it when it does not in time, or when told to.
     async fn end(&self, child: &mut process::Child, order: &mut watch::Receiver<Order>) {
-        if *order.borrow() == Order::Drain {
-            if let Some(pid) =
-                child.id().and_then(|it| i32::try_from(it).ok()).and_then(Pid::from_raw)
-            {
-                // Not reaped yet, so the number is still its own.
-                let _ = kill_process(pid, Signal::TERM);
-            }
-            let name = &self.job.name;
+        let name = self.job.called();
+        loop {
+            let now = *order.borrow_and_update();
+            let patience = match now {
+                // What is ordered to end is never ordered to run again.
+                Order::Run | Order::Drain => self.patience,
+                Order::Hurry => GRACE,
+                Order::Die => {
+                    output::remark(&format!("sluice: killing {name}"));
+                    break;
+                }
+            };
+            // To drain; and a second time, to cut that short.
+            terminate(child);
             tokio::select! {
                 _ = child.wait() => return,
-                () = tokio::time::sleep(self.patience) => {
-                    output::remark(&format!("sluice: the {name} did not end in time: killed"));
+                () = tokio::time::sleep(patience) => {
+                    output::remark(&format!("sluice: {name} did not end in time: killing it"));
+                    break;
                 }
-                _ = order.wait_for(|it| *it == Order::Die) => {
-                    output::remark(&format!("sluice: killed the {name}"));
-                }
+                _ = order.wait_for(|it| *it != now) => {}
             }
         }
         let _ = child.kill().await;
     }
 
-    /// Passes on what it logs, each line with the program's name before it.
-    fn pass_on(&self, from: impl AsyncRead + Unpin + Send + 'static) -> JoinHandle<()> {
+    /// Passes on what it logs, each line with the program's name before it; gives the last
+    /// error among it.
+    fn pass_on(&self, from: impl AsyncRead + Unpin + Send + 'static) -> JoinHandle<Option<String>> {
         let name = self.job.name.clone();
         self.tasks.spawn("log", async move {
             let mut lines = BufReader::new(from).split(b'\n');
+            let mut error = None;
             while let Ok(Some(line)) = lines.next_segment().await {
-                output::remark(&format!("{name:<13} | {}", String::from_utf8_lossy(&line)));
+                let line = String::from_utf8_lossy(&line);
+                error = error_in(&line).or(error);
+                output::remark(&format!("{name:<13} | {line}"));
             }
+            error
         })
     }
+}
+
+/// Sends SIGTERM. What is not reaped yet still has its own number.
+fn terminate(child: &process::Child) {
+    let pid = child.id().and_then(|it| i32::try_from(it).ok()).and_then(Pid::from_raw);
+    if let Some(pid) = pid {
+        // That it has just ended is what we want.
+        let _ = kill_process(pid, Signal::TERM);
+    }
+}
+
+/// What a logged line says went wrong, if it says so: its error, else all of it.
+fn error_in(line: &str) -> Option<String> {
+    let (_, text) = line.split_once(" ERROR ")?;
+    Some(text.split_once("error=").map_or(text, |(_, error)| error).to_owned())
 }
 
 /// What `{"ready":{"name":"url",…}}` says.

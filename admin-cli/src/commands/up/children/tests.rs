@@ -19,6 +19,7 @@ fn children(dir: &Path) -> Children {
     Children::new(dir, 10_000)
 }
 
+const DIES: &str = "echo '10:00 ERROR failed error=no more room' >&2; exit 3";
 const READY: &str = r#"echo '{"ready":{"data":"http://0.0.0.0:81"}}'"#;
 
 #[tokio::test]
@@ -29,18 +30,18 @@ async fn a_program_that_announces_itself_is_started() {
     let started = all.start(job("proxy 1", Role::Proxy, &script)).await.unwrap();
     assert_eq!(started.url("data").unwrap(), "http://127.0.0.1:81");
     assert!(started.url("ops").is_err());
-    all.stop().await;
+    all.stop(Order::Drain).await;
 }
 
 #[tokio::test]
 async fn one_that_dies_before_it_announces_itself_has_failed() {
     let dir = tempfile::tempdir().unwrap();
     let mut all = children(dir.path());
-    let error = all.start(job("proxy 1", Role::Proxy, "exit 3")).await.unwrap_err();
-    assert!(error.what.contains("proxy 1") && error.what.contains("exit code 3"), "{error:?}");
+    let error = all.start(job("proxy 1", Role::Proxy, DIES)).await.unwrap_err();
+    assert_eq!(error.what, "proxy 1 ended with exit code 3: no more room");
     let nowhere = Job { program: "/no/such".into(), ..job("p", Role::Proxy, "") };
     assert!(all.start(nowhere).await.unwrap_err().what.contains("cannot be started"));
-    all.stop().await;
+    all.stop(Order::Drain).await;
 }
 
 #[tokio::test]
@@ -68,7 +69,7 @@ async fn one_that_dies_later_is_started_again_on_the_port_it_had() {
     });
     let told = told.await.unwrap();
     assert_eq!(told, "--data-addr 127.0.0.1:0\n--data-addr 127.0.0.1:4321\n");
-    all.stop().await;
+    all.stop(Order::Drain).await;
 }
 
 #[tokio::test]
@@ -85,8 +86,24 @@ async fn proxies_are_stopped_first_and_the_demo_provider_last() {
         );
         all.start(job(name, role, &script)).await.unwrap();
     }
-    all.stop().await;
+    all.stop(Order::Drain).await;
     assert_eq!(std::fs::read_to_string(&ends).unwrap(), "proxy\ncontrol\ndemo\n");
+}
+
+#[tokio::test]
+async fn a_second_signal_kills_what_the_first_still_waits_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut all = children(dir.path());
+    let quick = format!("{READY}; read -r gone");
+    let deaf = format!("trap '' TERM; {READY}; while :; do sleep 0.01; done");
+    for (name, script) in [("proxy 1", &quick), ("proxy 2", &deaf)] {
+        all.start(job(name, Role::Proxy, script)).await.unwrap();
+    }
+    let begun = Instant::now();
+    let stopped = tokio::time::timeout(Duration::from_millis(300), all.stop(Order::Drain)).await;
+    assert!(stopped.is_err(), "the second does not listen");
+    all.stop(Order::Die).await;
+    assert!(begun.elapsed() < Duration::from_secs(5));
 }
 
 #[tokio::test]
@@ -96,6 +113,23 @@ async fn one_that_does_not_end_is_killed() {
     let script = format!("trap '' TERM; {READY}; while :; do sleep 0.01; done");
     all.start(job("proxy", Role::Proxy, &script)).await.unwrap();
     let begun = Instant::now();
-    all.kill().await;
+    all.stop(Order::Die).await;
     assert!(begun.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn one_in_a_hurry_is_asked_again_before_it_is_killed() {
+    let dir = tempfile::tempdir().unwrap();
+    let ends = dir.path().join("ends");
+    let mut all = children(dir.path());
+    let script = format!(
+        "n=0; trap 'n=$((n+1)); [ $n = 2 ] && echo cut >> {} && exit 0' TERM; {READY}; \
+         while :; do sleep 0.01; done",
+        ends.display()
+    );
+    all.start(job("proxy", Role::Proxy, &script)).await.unwrap();
+    let drained = tokio::time::timeout(Duration::from_millis(300), all.stop(Order::Drain)).await;
+    assert!(drained.is_err(), "it has begun something");
+    all.stop(Order::Hurry).await;
+    assert_eq!(std::fs::read_to_string(&ends).unwrap(), "cut\n");
 }
