@@ -29,7 +29,7 @@ let in. `sluice help exit-codes` says more.";
 /// Operates Sluice, a gateway to LLM providers.
 #[derive(Debug, Parser)]
 #[command(name = "sluice", version, about, after_help = AFTER_HELP, max_term_width = 100)]
-#[command(propagate_version = true, arg_required_else_help = true)]
+#[command(arg_required_else_help = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,

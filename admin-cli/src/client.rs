@@ -165,10 +165,8 @@ impl Client {
             .parse()
             .map_err(|_| CliError::usage("the operator token is not one: it has odd characters"))?;
         bearer.set_sensitive(true);
-        let channel = endpoint.connect().await.map_err(|error| {
-            CliError::new(Kind::Unreachable, format!("cannot reach {server}: {}", causes(&error)))
-                .hint("is it running? `sluice up` starts one here, `sluice context list` shows others")
-        })?;
+        let channel = endpoint.connect().await;
+        let channel = channel.map_err(|error| unreachable(server, &causes(&error)))?;
         Ok(Self { channel, bearer: Bearer(bearer), server: server.clone() })
     }
 
@@ -217,6 +215,14 @@ impl Client {
     pub(crate) fn system(&self) -> SystemServiceClient<Way> {
         SystemServiceClient::new(self.way())
     }
+}
+
+fn unreachable(server: &str, cause: &str) -> CliError {
+    let hint = match cause.contains("certificate") {
+        true => "give the authority that vouches for it with --ca FILE",
+        false => "is it running? `sluice up` starts one here, `sluice context list` shows others",
+    };
+    CliError::new(Kind::Unreachable, format!("cannot reach {server}: {cause}")).hint(hint)
 }
 
 fn endpoint(address: &Address) -> Outcome<Endpoint> {

@@ -75,7 +75,10 @@ impl FromStr for Format {
 /// Sends every event, and every panic, to stderr from here on.
 pub(crate) fn install(logging: &Logging) -> Result<(), Failure> {
     let filter = EnvFilter::try_new(&logging.filter.0)?;
-    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    // A log that nobody reads any more must not end the program: without this a failed
+    // write is reported with `eprintln!`, which panics for the same reason.
+    let lines =
+        tracing_subscriber::fmt::layer().with_writer(io::stderr).log_internal_errors(false);
     let lines = match logging.format {
         Format::Json => lines.json().flatten_event(true).with_current_span(true).boxed(),
         Format::Pretty => {

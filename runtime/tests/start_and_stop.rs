@@ -163,3 +163,11 @@ fn help_goes_to_stdout_and_is_no_failure() {
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
     assert!(stdout.contains("--wheels <value>"), "{stdout}");
 }
+
+#[test]
+fn drains_by_its_deadline_though_nobody_reads_its_log_any_more() {
+    let mut mill = Mill::start(&["--supervised", "--slow", "--drain-timeout-ms", "50"]);
+    // As when its supervisor was killed: all three pipes break at once.
+    drop((mill.stdin.take(), mill.child.stdout.take(), mill.log));
+    assert_eq!(mill.child.wait().unwrap().code(), Some(0));
+}

@@ -33,7 +33,8 @@ pub(crate) enum ConfigCommand {
     },
 }
 
-const APPLY_EXAMPLES: &str = "\
+/// Examples, and what a manifest looks like.
+pub(crate) const APPLY_EXAMPLES: &str = "\
 Examples:
   sluice config apply -f catalog.yaml --dry-run
   sluice config apply -f catalog.yaml --wait

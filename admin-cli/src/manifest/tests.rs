@@ -148,3 +148,17 @@ fn the_servers_errors_name_items_instead_of_counting_edits() {
     assert_eq!(error.fields[0].field, "keys[\"k\"].team");
     assert_eq!(error.what, "keys[\"k\"].team: there is no team");
 }
+
+#[test]
+fn the_manifest_in_the_help_is_one() {
+    let help = crate::args::config::APPLY_EXAMPLES;
+    let text: Vec<_> = help
+        .lines()
+        .skip_while(|it| !it.ends_with("may be left out:"))
+        .skip(1)
+        .take_while(|it| !it.starts_with("All of it"))
+        .collect();
+    let manifest = Manifest::read("help", &text.join("\n")).unwrap();
+    let counts = [manifest.accounts.len(), manifest.routes.len(), manifest.keys.len()];
+    assert_eq!((counts, manifest.settings.is_some()), ([2, 1, 1], true));
+}

@@ -13,9 +13,9 @@ const NEAR: usize = 3;
 /// How alike a name must be to be offered: 0 nothing, 1 the same.
 const ALIKE: f64 = 0.5;
 /// Longer names are compared with nothing: no model has one.
-const LONGEST_COMPARED: usize = 100;
+const LONGEST_COMPARED: usize = 64;
 /// Most names that are compared.
-const MOST_COMPARED: usize = 2_000;
+const MOST_COMPARED: usize = 500;
 
 /// The attempts to make.
 ///

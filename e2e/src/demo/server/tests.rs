@@ -1,9 +1,9 @@
 //! Facts about the demo provider over a real socket.
 
 use super::*;
-use crate::demo::ledger::Entry;
+use crate::{demo::ledger::Entry, patience::until};
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 struct Place {
     url: String,
@@ -34,17 +34,13 @@ impl Place {
     }
 
     async fn entries(&self, count: usize) -> Vec<Entry> {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        loop {
-            let text = self.http.get(format!("{}/ledger?bodies=1", self.url)).send().await.unwrap();
-            let text = text.text().await.unwrap();
-            let entries: Vec<Entry> =
-                text.lines().map(|it| serde_json::from_str(it).unwrap()).collect();
-            if entries.len() >= count || Instant::now() > deadline {
-                return entries;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        let look = async || {
+            let response = self.http.get(format!("{}/ledger?bodies=1", self.url)).send().await;
+            let text = response.ok()?.text().await.ok()?;
+            let entries = text.lines().map(|it| serde_json::from_str(it).unwrap());
+            Some(entries.collect::<Vec<Entry>>()).filter(|it| it.len() >= count)
+        };
+        until("the entries are there", look).await.unwrap()
     }
 }
 
