@@ -172,6 +172,7 @@ impl App {
         // A task that panicked has ended too.
         let _ = self.serving.await;
         let _ = self.settling.await;
+        self.store.close();
         if let Some(embedded) = self.embedded {
             let _ = tokio::task::spawn_blocking(move || embedded.stop()).await;
         }
