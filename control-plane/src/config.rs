@@ -66,7 +66,7 @@ pub const SPEC: Spec = Spec {
         Setting::new(
             "db-pool-size",
             "SLUICE_DB_POOL_SIZE",
-            "most connections to the database at a time, 2 to 200",
+            "most connections to the database at a time, 2 to 200; to the private cluster, to 90",
         )
         .or("16"),
         Setting::new(
@@ -88,6 +88,10 @@ pub const SPEC: Spec = Spec {
         ),
     ],
 };
+
+/// Most connections of the pool to the private cluster, which takes 100: some are left
+/// for who listens, and for operators.
+const MOST_PRIVATE: u64 = 90;
 
 /// Everything the control plane was told.
 #[derive(Debug, Clone)]
@@ -159,6 +163,10 @@ pub fn parse(settings: &mut Settings) -> Option<Config> {
         settings.problem("control-addr", text);
     }
     let max_size = bounded(settings, "db-pool-size", 2, 200);
+    if database_url.is_none() && max_size.is_some_and(|it| MOST_PRIVATE < it) {
+        let text = format!("the private cluster takes at most {MOST_PRIVATE}: give a database-url");
+        settings.problem("db-pool-size", text);
+    }
     let statement_timeout_ms = bounded(settings, "statement-timeout-ms", 100, 600_000);
     let acquire_timeout_ms = bounded(settings, "acquire-timeout-ms", 100, 60_000);
     let cors_origins = list(settings, "cors-origins");
@@ -277,6 +285,14 @@ mod tests {
         assert_eq!(problems, "");
         let names = vec!["cp.example".to_owned(), "10.0.0.1".to_owned()];
         assert_eq!(config.unwrap().tls, Tls::SelfSigned(names));
+    }
+
+    #[test]
+    fn a_pool_must_fit_the_private_cluster() {
+        let (config, problems) = read(&["--db-pool-size", "150"], &[]);
+        assert!(config.is_none() && problems.contains("db-pool-size"), "{problems}");
+        let (config, _) = read(&["--db-pool-size", "150"], &[("DATABASE_URL", "postgres://u@h/d")]);
+        assert_eq!(config.unwrap().pool.max_size, 150);
     }
 
     #[test]

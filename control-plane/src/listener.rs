@@ -37,8 +37,9 @@ const MOST_CONNECTIONS: usize = 4_096;
 /// Longest time of a TLS handshake, and of an HTTP/1 request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A connection on which nothing was asked by then is closed.
-const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// A connection on which nobody has shown a token that is known by then is closed: who
+/// has none must not keep a place.
+const STRANGERS_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// After this long a silence the other side is tried, and given up this much later.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
@@ -54,6 +55,17 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long to wait after a failed accept, for example without free file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Goes with every request of a connection; whoever knows its caller marks it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Acquaintance(Arc<AtomicBool>);
+
+impl Acquaintance {
+    /// Somebody known calls on this connection.
+    pub(crate) fn made(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
 
 /// Serves connections until the process drains, then waits for them to end, or for the cut.
 pub(crate) async fn serve(
@@ -144,9 +156,11 @@ async fn greet(
     router: Router,
     watcher: Watcher,
 ) {
-    let Some(tls) = tls else { return converse(http, stream, router, watcher).await };
+    let Some(tls) = tls else {
+        return converse(http, stream, router, watcher, STRANGERS_TIMEOUT).await;
+    };
     match timeout(HEAD_TIMEOUT, tls.accept(stream)).await {
-        Ok(Ok(stream)) => converse(http, stream, router, watcher).await,
+        Ok(Ok(stream)) => converse(http, stream, router, watcher, STRANGERS_TIMEOUT).await,
         Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
         Err(_) => tracing::debug!("a TLS handshake took too long"),
     }
@@ -157,19 +171,20 @@ async fn converse(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     router: Router,
     watcher: Watcher,
+    strangers: Duration,
 ) {
-    let asked = Arc::new(AtomicBool::new(false));
-    let note = Arc::clone(&asked);
-    let service = router.map_request(move |request: http::Request<Incoming>| {
-        note.store(true, Ordering::Relaxed);
+    let acquaintance = Acquaintance::default();
+    let theirs = acquaintance.clone();
+    let service = router.map_request(move |mut request: http::Request<Incoming>| {
+        request.extensions_mut().insert(theirs.clone());
         request
     });
     let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     let mut connection = std::pin::pin!(watcher.watch(connection));
-    // Telling HTTP/1 from HTTP/2 has no deadline of its own.
-    let silent = async {
-        sleep(FIRST_REQUEST_TIMEOUT).await;
-        if asked.load(Ordering::Relaxed) {
+    // Telling HTTP/1 from HTTP/2 has no deadline of its own, and HTTP/2 none for silence.
+    let strange = async {
+        sleep(strangers).await;
+        if acquaintance.0.load(Ordering::Relaxed) {
             std::future::pending::<()>().await;
         }
     };
@@ -179,6 +194,44 @@ async fn converse(
                 tracing::debug!(%error, "a connection broke off");
             }
         }
-        () = silent => tracing::debug!("nothing was asked on a connection"),
+        () = strange => tracing::debug!("nobody known has called on a connection"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::{Extension, body::Body, routing::get};
+    use hyper::client::conn::http2;
+
+    /// Whether a connection on which `path` was asked for is still there when strangers are shown out.
+    async fn lasts(path: &str) -> bool {
+        let known = |Extension(it): Extension<Acquaintance>| async move { it.made() };
+        let router = Router::new().route("/open", get(|| async {})).route("/known", get(known));
+        let (near, far) = tokio::io::duplex(64 << 10);
+        let (http, graceful) = (builder(), GracefulShutdown::new());
+        let serving = converse(&http, near, router, graceful.watcher(), Duration::from_secs(1));
+        let asking = async {
+            let io = TokioIo::new(far);
+            let (mut client, connection) =
+                http2::handshake(TokioExecutor::new(), io).await.unwrap();
+            let request = http::Request::get(format!("http://x{path}")).body(Body::empty());
+            let answer = async {
+                let answer = client.send_request(request.unwrap()).await.unwrap();
+                assert_eq!(answer.status(), http::StatusCode::OK);
+                std::future::pending::<()>().await;
+            };
+            let _ = tokio::join!(connection, answer);
+        };
+        tokio::select! {
+            () = serving => false,
+            () = asking => false,
+            () = sleep(Duration::from_secs(2)) => true,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_without_a_known_caller_does_not_last() {
+        assert_eq!(tokio::join!(lasts("/open"), lasts("/known")), (false, true));
     }
 }

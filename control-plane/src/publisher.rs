@@ -68,18 +68,11 @@ pub(crate) struct Publisher {
     state: Mutex<Option<State>>,
     newest: watch::Sender<Option<Arc<Published>>>,
     /// One look at the store at a time.
-    turn: tokio::sync::Mutex<Looks>,
+    turn: tokio::sync::Mutex<()>,
     wake: Notify,
     database_ok: watch::Sender<bool>,
     readiness: Readiness,
     unready: Mutex<Option<ReadyGuard>>,
-}
-
-/// What earlier looks at the store have seen.
-#[derive(Debug, Default)]
-struct Looks {
-    /// How often in a row the store was at an older revision than ours.
-    behind: u32,
 }
 
 impl Publisher {
@@ -153,14 +146,44 @@ impl Publisher {
     /// # Errors
     /// When it does not answer, or holds what cannot be read.
     pub(crate) async fn refresh(&self) -> Result<(), StoreError> {
-        let mut looks = self.turn.lock().await;
-        let result = match timeout(PATIENCE, self.look(&mut looks)).await {
+        let turn = self.turn.lock().await;
+        let result = match timeout(PATIENCE, self.look()).await {
             Ok(result) => result,
             Err(_) => Err(StoreError::Timeout("read the catalog".to_owned())),
         };
-        drop(looks);
+        drop(turn);
         self.note_health(&result);
         result
+    }
+
+    /// Somebody holds `revision` of `incarnation`. If that is more than we publish, finds
+    /// out who is behind: we, or the database, because a backup has taken its place.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub(crate) async fn heed(&self, incarnation: Uuid, revision: u64) -> Result<(), StoreError> {
+        let ahead = || {
+            let ours = self.newest();
+            ours.is_some_and(|it| {
+                it.incarnation == incarnation && it.snapshot.revision() < revision
+            })
+        };
+        if ahead() {
+            self.refresh().await?;
+        }
+        if ahead() && self.begin_anew(incarnation, revision).await? {
+            self.refresh().await?;
+        }
+        Ok(())
+    }
+
+    async fn begin_anew(&self, incarnation: Uuid, seen: u64) -> Result<bool, StoreError> {
+        let asked = timeout(PATIENCE_FOR_REVISION, self.store.begin_anew(incarnation, seen)).await;
+        let anew = asked.map_err(|_| StoreError::Timeout("begin anew".to_owned()))??;
+        if anew {
+            tracing::error!(seen, %incarnation, "the database went back in time: it gets a new incarnation, and every proxy the whole of it");
+        }
+        Ok(anew)
     }
 
     /// Follows the store until the process drains.
@@ -187,7 +210,7 @@ impl Publisher {
         }
     }
 
-    async fn look(&self, looks: &mut Looks) -> Result<(), StoreError> {
+    async fn look(&self) -> Result<(), StoreError> {
         let asked = timeout(PATIENCE_FOR_REVISION, self.store.incarnation_and_revision()).await;
         let (incarnation, revision) =
             asked.map_err(|_| StoreError::Timeout("read the revision".to_owned()))??;
@@ -196,17 +219,11 @@ impl Publisher {
         };
         let at = ours.snapshot.revision();
         if revision < at {
-            // A commit of ours may have been published while this was read; a second
-            // time in a row it is a backup that took the database's place.
-            looks.behind = looks.behind.saturating_add(1);
-            if looks.behind < 2 {
-                return Ok(());
-            }
-            tracing::error!(database = revision, published = at, "the database went back in time");
-            looks.behind = 0;
-            return self.load().await;
+            // A commit of ours may have been published while this was read. If not, a
+            // backup took the database's place.
+            let anew = self.begin_anew(incarnation, at).await?;
+            return if anew { self.load().await } else { Ok(()) };
         }
-        looks.behind = 0;
         if revision == at {
             return Ok(());
         }

@@ -4,7 +4,7 @@
 //! service that is added later is closed until it is given its token here.
 
 use super::status;
-use crate::metrics;
+use crate::{listener::Acquaintance, metrics};
 use axum::{
     body::Body,
     extract::{Request, State},
@@ -84,7 +84,13 @@ pub(crate) async fn guard(State(gate): State<Gate>, request: Request, next: Next
     };
     metrics::request(label);
     match gate.check(access, request.headers()) {
-        Ok(()) => next.run(request).await,
+        Ok(()) => {
+            let acquaintance = request.extensions().get::<Acquaintance>();
+            if let Some(it) = acquaintance.filter(|_| access != Access::Open) {
+                it.made();
+            }
+            next.run(request).await
+        }
         Err(status) => refused(status),
     }
 }

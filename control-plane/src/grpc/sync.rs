@@ -87,6 +87,10 @@ impl SyncDesk {
     async fn serve(&self, mut inbound: Streaming<SessionRequest>, out: &Out) -> Result<(), Status> {
         let register = first(&mut inbound).await?;
         let (proxy, holding) = check(&register)?;
+        if let Some(it) = &holding {
+            let heeded = self.publisher.heed(it.incarnation, it.revision).await;
+            heeded.map_err(|error| status::of_store(&error))?;
+        }
         let newest = self.publisher.newest().ok_or_else(status::unavailable)?;
         let address = shortened(register.address);
         tracing::info!(%proxy, address, revision = register.revision, "a proxy connects");

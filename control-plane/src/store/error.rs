@@ -117,8 +117,10 @@ impl From<tokio_postgres::Error> for StoreError {
             return Self::Timeout(text);
         }
         // Connection exceptions, too many connections or no memory, shutdown and
-        // recovery; wrong user or database too, which an operator may put right.
-        if matches!(class, "08" | "53" | "57" | "28" | "3D") {
+        // recovery, deadlocks; wrong user or database too, which an operator may put
+        // right. A standby only reads until it is promoted.
+        let reads_only = *refusal.code() == SqlState::READ_ONLY_SQL_TRANSACTION;
+        if reads_only || matches!(class, "08" | "53" | "57" | "28" | "3D" | "40") {
             return Self::Unavailable(text);
         }
         Self::Refused(text)

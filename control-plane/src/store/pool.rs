@@ -12,6 +12,14 @@ use url::Url;
 /// Nobody may hold the catalog's lock longer than this while doing nothing.
 const IDLE_IN_TRANSACTION_MS: u64 = 30_000;
 
+/// A lent connection has to answer within this time, or another one is taken: one whose
+/// server is gone without a word would otherwise be lent again and again.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
+
+/// What is sent and not acknowledged for so long breaks the connection; keep-alives are
+/// not sent in the meantime.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(20);
+
 /// Where the database is.
 #[expect(clippy::large_enum_variant, reason = "there is one, and it is taken apart at once")]
 #[derive(Debug, Clone)]
@@ -66,7 +74,8 @@ impl Store {
         config.keepalives_idle(Duration::from_secs(10));
         config.keepalives_interval(Duration::from_secs(5));
         config.keepalives_retries(3);
-        let how = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        config.tcp_user_timeout(UNACKNOWLEDGED);
+        let how = ManagerConfig { recycling_method: RecyclingMethod::Verified };
         let manager = match &tls {
             Some(tls) => Manager::from_config(config.clone(), tls.clone(), how),
             None => Manager::from_config(config.clone(), NoTls, how),
@@ -75,7 +84,7 @@ impl Store {
             .max_size(settings.max_size.max(1))
             .wait_timeout(Some(acquire))
             .create_timeout(Some(acquire))
-            .recycle_timeout(Some(acquire))
+            .recycle_timeout(Some(acquire.min(ANSWERS_WITHIN)))
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;

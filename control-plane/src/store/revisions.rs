@@ -29,6 +29,20 @@ impl Store {
         meta(row.as_ref())
     }
 
+    /// Gives the database a new identity if it is `incarnation` and has not come as far as
+    /// `seen`, a revision that it once had: a backup has taken its place. Who follows an
+    /// incarnation goes only forward, and would refuse what was restored. Says whether it did.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn begin_anew(&self, incarnation: Uuid, seen: u64) -> Result<bool, StoreError> {
+        // A writer that is at it is waited for: the row is looked at again after its commit.
+        let sql = "-- begin_anew
+            UPDATE config_meta SET incarnation = gen_random_uuid()
+            WHERE id = 1 AND incarnation = $1 AND revision < $2 RETURNING incarnation";
+        Ok(self.row(sql, &[&incarnation, &row::signed(seen)]).await?.is_some())
+    }
+
     /// The whole catalog.
     ///
     /// # Errors

@@ -159,6 +159,10 @@ const LIST: &str = "-- list_usage
 
 const MOST_GROUPS: i64 = 10_000;
 
+/// Longest time of one sum, in milliseconds: the statement timeout is too short for one
+/// over months of usage.
+const SUM_TIMEOUT_MS: u32 = 30_000;
+
 impl Store {
     /// Sums usage by `group_by`: the groups, the most tokens first, at most 10,000, and
     /// the sum of all.
@@ -172,6 +176,8 @@ impl Store {
     ) -> Result<(Vec<UsageSummary>, UsageSums), StoreError> {
         let mut client = self.pool.get().await?;
         let tx = tx::read(&mut client).await?;
+        let timeout = "-- sum_timeout\nSELECT set_config('statement_timeout', $1, true)";
+        tx::row(&tx, timeout, &[&SUM_TIMEOUT_MS.to_string()]).await?;
         let filter = Filter::of(query);
         let asked = |it: UsageDimension| group_by.contains(&it);
         let switches = [

@@ -4,6 +4,7 @@ use crate::{
     database::Database,
     plane::{Plane, url},
 };
+use futures_util::future::join_all;
 use proto::admin::v1::{
     system_service_client::SystemServiceClient, team_service_client::TeamServiceClient, *,
 };
@@ -17,8 +18,11 @@ use tokio::{
 use tokio_postgres::config::Host;
 use tonic::Code;
 
+/// Connections made before this moment pass nothing on; `None`: all do.
+type Frozen = watch::Receiver<Option<Instant>>;
+
 /// Passes bytes on between TCP and the database's socket, except while it is frozen.
-async fn wire(database: &Database, frozen: watch::Receiver<bool>) -> (String, JoinSet<()>) {
+async fn wire(database: &Database, frozen: Frozen) -> (String, JoinSet<()>) {
     let Some(Host::Unix(folder)) = database.config.get_hosts().first() else {
         panic!("the private cluster listens on a socket");
     };
@@ -33,8 +37,9 @@ async fn wire(database: &Database, frozen: watch::Receiver<bool>) -> (String, Jo
             let (mut up, mut down) = tcp.into_split();
             let (mut from, mut to) = UnixStream::connect(&socket).await.unwrap().into_split();
             let (a, b) = (frozen.clone(), frozen.clone());
+            let born = Instant::now();
             wires.spawn(async move {
-                tokio::join!(pass(&mut up, &mut to, a), pass(&mut from, &mut down, b))
+                tokio::join!(pass(&mut up, &mut to, a, born), pass(&mut from, &mut down, b, born))
             });
         }
     });
@@ -48,12 +53,13 @@ async fn wire(database: &Database, frozen: watch::Receiver<bool>) -> (String, Jo
 async fn pass(
     from: &mut (impl AsyncReadExt + Unpin),
     to: &mut (impl AsyncWrite + Unpin),
-    mut frozen: watch::Receiver<bool>,
+    mut frozen: Frozen,
+    born: Instant,
 ) {
     let mut bytes = [0; 8192];
     while let Ok(count @ 1..) = from.read(&mut bytes).await {
-        if frozen.wait_for(|it| !it).await.is_err() || to.write_all(&bytes[..count]).await.is_err()
-        {
+        let passes = frozen.wait_for(|it| it.is_none_or(|it| it < born)).await.is_ok();
+        if !passes || to.write_all(&bytes[..count]).await.is_err() {
             return;
         }
     }
@@ -62,7 +68,7 @@ async fn pass(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_hangs_is_told_of_within_three_seconds() {
     let database = Database::create().await;
-    let (freeze, frozen) = watch::channel(false);
+    let (freeze, frozen) = watch::channel(None);
     let (url, _wire) = wire(&database, frozen).await;
     let plane = Plane::over(url).await;
     plane.app.open().await.unwrap();
@@ -70,7 +76,7 @@ async fn a_database_that_hangs_is_told_of_within_three_seconds() {
     let mut teams = TeamServiceClient::new(channel.clone());
     teams.list_teams(ListTeamsRequest::default()).await.unwrap();
 
-    freeze.send(true).unwrap();
+    freeze.send(Some(Instant::now() + Duration::from_secs(3_600))).unwrap();
     let team = Team { name: "team-a".to_owned(), ..Team::default() };
     let create = CreateTeamRequest { team: Some(team) };
     let begun = Instant::now();
@@ -87,9 +93,35 @@ async fn a_database_that_hangs_is_told_of_within_three_seconds() {
     assert!(!status.control_plane.unwrap().database_ok);
     assert!(!plane.process.readiness.is_ready());
 
-    freeze.send(false).unwrap();
+    freeze.send(None).unwrap();
     let deadline = Instant::now() + Duration::from_secs(20);
     while teams.create_team(create.clone()).await.is_err() {
+        assert!(Instant::now() < deadline, "it stays away");
+    }
+    drop(plane);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_never_answer_again_are_given_up() {
+    let database = Database::create().await;
+    let (freeze, frozen) = watch::channel(None);
+    let (url, _wire) = wire(&database, frozen).await;
+    let plane = Plane::over(url).await;
+    plane.app.open().await.unwrap();
+    let teams = TeamServiceClient::new(plane.admin().await);
+    let ask = || {
+        let mut teams = teams.clone();
+        async move { teams.list_teams(ListTeamsRequest::default()).await }
+    };
+    // As many connections as the pool has places.
+    for asked in join_all((0..100).map(|_| ask())).await {
+        asked.unwrap();
+    }
+
+    // The server is gone without a word, and another one has taken its address.
+    freeze.send(Some(Instant::now())).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(25);
+    while ask().await.is_err() {
         assert!(Instant::now() < deadline, "it stays away");
     }
     drop(plane);

@@ -9,7 +9,9 @@ use domain::{
     usage::{Outcome, UsageRecord},
 };
 use futures_util::future::join_all;
-use sluice_control_plane::store::{Batch, Durable, Page, UsageDimension, UsageQuery, UsageSums};
+use sluice_control_plane::store::{
+    Batch, Durable, Page, PoolSettings, Source, Store, UsageDimension, UsageQuery, UsageSums,
+};
 use uuid::Uuid;
 
 const DAY_MS: i64 = 86_400_000;
@@ -278,4 +280,23 @@ async fn records_are_listed_newest_first_page_by_page_with_names_of_what_is_ther
         let page = Page { after: Some(bad.to_owned()), limit: 1 };
         assert!(fixture.store.list_usage(&of_caller, &page).await.is_err(), "{bad}");
     }
+}
+
+#[tokio::test]
+async fn a_sum_may_take_longer_than_a_statement_otherwise_may() {
+    let mut fixture = Fixture::create().await;
+    let mut client = fixture.client().await;
+    let settings =
+        PoolSettings { max_size: 2, statement_timeout_ms: 100, acquire_timeout_ms: 30_000 };
+    let hasty = Store::connect(Source::Embedded(fixture.database.config.clone()), settings);
+    let hasty = hasty.unwrap();
+    let lock = client.transaction().await.unwrap();
+    lock.batch_execute("LOCK TABLE usage_event").await.unwrap();
+    let query = UsageQuery::default();
+    let release = async {
+        lock.query_one("SELECT pg_sleep(0.4)", &[]).await.unwrap();
+        lock.rollback().await.unwrap();
+    };
+    let (sums, ()) = tokio::join!(hasty.summarize_usage(&query, &[]), release);
+    assert_eq!(sums.unwrap().1, UsageSums::default());
 }

@@ -257,3 +257,30 @@ async fn what_does_not_compile_any_more_is_named() {
     let WriteError::Store(StoreError::Corrupt { what }) = error else { panic!("{error}") };
     assert!(what.contains("main"), "{what}");
 }
+
+#[tokio::test]
+async fn a_database_that_went_back_is_told_from_one_that_was_read_a_moment_ago() {
+    let fixture = Fixture::create().await;
+    let (incarnation, revision) = fixture.store.incarnation_and_revision().await.unwrap();
+    assert!(!fixture.store.begin_anew(incarnation, revision).await.unwrap());
+    assert!(!fixture.store.begin_anew(Uuid::nil(), revision + 1).await.unwrap());
+    assert!(fixture.store.begin_anew(incarnation, revision + 1).await.unwrap());
+    assert!(!fixture.store.begin_anew(incarnation, revision + 1).await.unwrap());
+    let (anew, same) = fixture.store.incarnation_and_revision().await.unwrap();
+    assert!(anew != incarnation && same == revision);
+}
+
+#[tokio::test]
+async fn a_database_that_only_reads_for_now_is_waited_for() {
+    let mut fixture = Fixture::create().await;
+    let name = fixture.database.config.get_dbname().unwrap().to_owned();
+    let read_only = format!("ALTER DATABASE {name} SET default_transaction_read_only = on");
+    fixture.client().await.batch_execute(&read_only).await.unwrap();
+    let fresh = store(&fixture.database);
+    let edits = vec![Edit::PutKey(key("a"))];
+    let refused = fresh
+        .write(&fixture.vault, &actor(), Request::default(), &fixture.base, |_| Ok::<_, ()>(edits))
+        .await
+        .unwrap_err();
+    assert!(matches!(refused, WriteError::Store(StoreError::Unavailable(_))), "{refused:?}");
+}

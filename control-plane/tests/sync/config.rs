@@ -228,6 +228,34 @@ async fn a_database_in_another_ones_place_is_sent_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_older_backup_gets_an_incarnation_of_its_own_or_proxies_would_refuse_it() {
+    let plane = Plane::start().await;
+    let mut proxy = Proxy::new();
+    let mut session = proxy.connect(&plane).await;
+    proxy.update(&mut session).await;
+    let first = proxy.incarnation.clone();
+
+    // Put in place while a control plane runs.
+    let mut tasks = JoinSet::new();
+    let sql = connect(&plane.database.as_ref().unwrap().config, &mut tasks).await;
+    apply(&plane, vec![key("a")]).await;
+    proxy.update(&mut session).await;
+    let backup = "DELETE FROM virtual_key; UPDATE config_meta SET revision = revision - 1";
+    sql.batch_execute(backup).await.unwrap();
+    assert_eq!(proxy.update(&mut session).await.base, None);
+    let second = proxy.incarnation.clone();
+    assert_ne!(first, second);
+    drop(session);
+
+    // Put in place while none ran: only a proxy still knows of what came after.
+    let later = proto::sync::v1::Register { revision: proxy.revision + 5, ..proxy.register() };
+    let mut session = Session::open(&plane, Message::Register(later)).await.unwrap();
+    assert_eq!(proxy.update(&mut session).await.base, None);
+    assert_ne!(second, proxy.incarnation);
+    assert_eq!(session.welcome.incarnation, proxy.incarnation);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_cannot_be_spoken_with_is_told_why() {
     let plane = Plane::start().await;
     let proxy = Proxy::new();

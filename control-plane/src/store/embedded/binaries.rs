@@ -1,10 +1,9 @@
 //! Where Postgres's programs are, and which version they are.
 
-use super::EmbeddedError;
+use super::{EmbeddedError, user::bare};
 use std::{
     env, fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 
 /// The oldest major version that the migrations and the options work with.
@@ -49,8 +48,7 @@ impl Binaries {
     fn at(folder: PathBuf) -> Result<Self, EmbeddedError> {
         let program = folder.join("postgres");
         let bad = |why: String| EmbeddedError::BadBinary { program: program.clone(), why };
-        let output =
-            Command::new(&program).arg("--version").output().map_err(|it| bad(it.to_string()))?;
+        let output = bare(&program).arg("--version").output().map_err(|it| bad(it.to_string()))?;
         let text = String::from_utf8_lossy(&output.stdout);
         let major = parse_major(&text)
             .ok_or_else(|| bad(format!("`postgres --version` says `{}`", text.trim())))?;
@@ -91,6 +89,7 @@ fn candidates() -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn versions_are_read_as_packagers_write_them() {
@@ -104,6 +103,24 @@ mod tests {
         ] {
             assert_eq!(parse_major(text), major, "{text}");
         }
+    }
+
+    #[test]
+    fn the_programs_are_asked_for_their_version_without_our_environment() {
+        let folder = tempfile::tempdir().unwrap();
+        let seen = folder.path().join("seen");
+        let script =
+            format!("#!/bin/sh\nenv >'{}'\necho 'postgres (PostgreSQL) 15.1'\n", seen.display());
+        for name in ["postgres", "initdb"] {
+            let program = folder.path().join(name);
+            fs::write(&program, &script).unwrap();
+            fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        assert_eq!(Binaries::find(Some(folder.path()), None).unwrap().major, 15);
+        let seen = fs::read_to_string(seen).unwrap();
+        // Cargo has put it into ours.
+        assert!(env::var_os("CARGO_MANIFEST_DIR").is_some());
+        assert!(!seen.contains("CARGO_MANIFEST_DIR"), "{seen}");
     }
 
     #[test]

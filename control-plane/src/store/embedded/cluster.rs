@@ -1,7 +1,12 @@
 //! The cluster on disk: made once, whole or not at all, and guarded against what does
 //! not fit it.
 
-use super::{EmbeddedError, binaries::Binaries, processes, user::RunAs};
+use super::{
+    EmbeddedError,
+    binaries::Binaries,
+    processes,
+    user::{RunAs, bare},
+};
 use runtime::files::write_atomically;
 use rustix::process::{Pid, Signal, kill_process};
 use std::{
@@ -9,7 +14,7 @@ use std::{
     io,
     os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown},
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Output,
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -234,9 +239,9 @@ fn check_reachable(folder: &Path, run_as: &RunAs) -> Result<(), EmbeddedError> {
 /// Puts a folder's file system on disk; where `sync` takes no path, everything.
 fn sync(folder: &Path) -> Result<(), EmbeddedError> {
     let failed = |error| EmbeddedError::io("sync", folder, error);
-    let one = Command::new("sync").arg("-f").arg(folder).output().map_err(failed)?;
+    let one = bare("sync").arg("-f").arg(folder).output().map_err(failed)?;
     if !one.status.success() {
-        Command::new("sync").output().map_err(failed)?;
+        bare("sync").output().map_err(failed)?;
     }
     Ok(())
 }

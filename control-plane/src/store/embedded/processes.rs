@@ -26,7 +26,7 @@ pub(super) fn working_in(folder: &Path) -> Vec<Pid> {
 #[cfg(not(target_os = "linux"))]
 pub(super) fn working_in(folder: &Path) -> Vec<Pid> {
     let runs = |pid: &Pid| {
-        let mut ps = std::process::Command::new("ps");
+        let mut ps = super::user::bare("ps");
         ps.args(["-o", "stat=,comm=", "-p", &pid.as_raw_nonzero().to_string()]);
         ps.output().is_ok_and(|it| {
             let text = String::from_utf8_lossy(&it.stdout).trim().to_owned();

@@ -61,17 +61,10 @@ impl RunAs {
     }
 
     /// A command that runs as this user, in a process group of its own, so that Ctrl-C in
-    /// a terminal ends only us, who then end it in order. It gets none of our environment:
-    /// secrets may be in it.
+    /// a terminal ends only us, who then end it in order.
     pub(super) fn command(&self, program: impl AsRef<OsStr>) -> Command {
-        let mut command = Command::new(program);
-        command.env_clear();
-        for name in ["PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR"] {
-            if let Some(value) = env::var_os(name) {
-                command.env(name, value);
-            }
-        }
-        command.env("LC_ALL", "C").current_dir("/").process_group(0).stdin(Stdio::null());
+        let mut command = bare(program);
+        command.current_dir("/").process_group(0);
         if self.switches {
             // The standard library drops supplementary groups with the user.
             command.uid(self.uid).gid(self.gid);
@@ -88,13 +81,27 @@ impl RunAs {
     }
 }
 
+/// A command that gets none of our environment, in which secrets may be, but for what
+/// finds programs and their libraries.
+pub(super) fn bare(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear();
+    for name in ["PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR"] {
+        if let Some(value) = env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+    command.env("LC_ALL", "C").stdin(Stdio::null());
+    command
+}
+
 fn name_of(uid: u32) -> Result<String, EmbeddedError> {
     ask("-un", &uid.to_string()).map_err(|why| EmbeddedError::NamelessUser { uid, why })
 }
 
 /// Asks `id`, which knows users from wherever the system has them.
 fn ask(what: &str, user: &str) -> Result<String, String> {
-    let output = Command::new("id").args([what, user]).output().map_err(|it| it.to_string())?;
+    let output = bare("id").args([what, user]).output().map_err(|it| it.to_string())?;
     if output.status.success() {
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     } else {
