@@ -81,33 +81,33 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  sluice status\n  sluice status -o json")]
     Status,
     /// Credentialed seats at providers
-    #[command(subcommand, alias = "accounts", visible_alias = "upstream")]
+    #[command(subcommand, alias = "accounts", visible_alias = "upstream", after_help = ACCOUNT)]
     Account(account::AccountCommand),
     /// Virtual keys: what callers authenticate with
-    #[command(subcommand, alias = "keys", visible_alias = "apikey")]
+    #[command(subcommand, alias = "keys", visible_alias = "apikey", after_help = KEY)]
     Key(key::KeyCommand),
     /// Who used what
     Usage(usage::Usage),
     /// Aliases, and the accounts and models that serve them
-    #[command(subcommand, alias = "routes")]
+    #[command(subcommand, alias = "routes", after_help = ROUTE)]
     Route(catalog::RouteCommand),
     /// Companies behind models, built in and added
-    #[command(subcommand, alias = "providers")]
+    #[command(subcommand, alias = "providers", after_help = PROVIDER)]
     Provider(catalog::ProviderCommand),
     /// Models that are listed to callers
-    #[command(subcommand, alias = "models")]
+    #[command(subcommand, alias = "models", after_help = MODEL)]
     Model(catalog::ModelCommand),
     /// Owners of virtual keys
-    #[command(subcommand, alias = "teams")]
+    #[command(subcommand, alias = "teams", after_help = TEAM)]
     Team(catalog::TeamCommand),
     /// Settings that every proxy follows
-    #[command(subcommand)]
+    #[command(subcommand, after_help = SETTINGS)]
     Settings(catalog::SettingsCommand),
     /// The whole catalog as a file
-    #[command(subcommand)]
+    #[command(subcommand, after_help = CONFIG)]
     Config(config::ConfigCommand),
     /// The servers that this sluice knows
-    #[command(subcommand, alias = "contexts")]
+    #[command(subcommand, alias = "contexts", after_help = CONTEXT)]
     Context(config::ContextCommand),
     /// Print a completion script for a shell
     #[command(after_help = "Examples:\n  source <(sluice completions bash)\n  \
@@ -121,6 +121,59 @@ pub(crate) enum Command {
     #[command(after_help = EXIT_CODES)]
     ExitCodes,
 }
+
+const ACCOUNT: &str = "\
+Examples:
+  sluice account list
+  sluice account add --provider openai --name main --api-key-env OPENAI_API_KEY
+  sluice account disable main --wait
+  sluice account show main -o json";
+
+const KEY: &str = "\
+Examples:
+  sluice key create --name team-a
+  sluice key list --team research
+  sluice key disable team-a --wait";
+
+const ROUTE: &str = "\
+Examples:
+  sluice route set chat --tier main/gpt-4o --tier backup/gpt-4o-mini
+  sluice route show chat
+  sluice route remove chat";
+
+const PROVIDER: &str = "\
+Examples:
+  sluice provider list
+  sluice provider add lab --endpoint openai=https://llm.example/v1 --pattern 'lab-*'
+  sluice provider update lab --pattern 'lab-*,exp-*'";
+
+const MODEL: &str = "\
+Examples:
+  sluice model list --provider openai
+  sluice model add lab/embed-1 --operations embeddings";
+
+const TEAM: &str = "\
+Examples:
+  sluice team add research --description 'The lab'
+  sluice team update research --description 'Both labs'
+  sluice team list";
+
+const SETTINGS: &str = "\
+Examples:
+  sluice settings show
+  sluice settings set --max-attempts 5";
+
+const CONFIG: &str = "\
+Examples:
+  sluice config export > catalog.yaml
+  sluice config validate -f catalog.yaml
+  sluice config apply -f catalog.yaml --wait";
+
+const CONTEXT: &str = "\
+Examples:
+  sluice context list
+  sluice context add prod --server https://sluice.example:7070 --token-file prod.token
+  sluice context use prod";
 
 /// What the exit codes mean.
 pub(crate) const EXIT_CODES: &str = "\

@@ -82,7 +82,7 @@ fn what_is_not_understood_exits_with_2() {
     it.check("usage --since whenever", 2, &["--since", "whenever"]);
     it.check("account add --provider openai --api-key-env UNSET", 2, &["UNSET"]);
     it.check("account add --provider openai --api-key-stdin", 2, &["stdin"]);
-    it.check("up --database-url-env UNSET", 2, &["UNSET"]);
+    it.check("up --home h --database-url-env UNSET", 2, &["UNSET"]);
 }
 
 #[test]
@@ -129,6 +129,9 @@ fn contexts_are_added_listed_used_and_removed() {
     assert_eq!(list[1]["current"], true);
     assert_eq!(list[1]["token_file"], it.path("t").display().to_string());
     it.check("context use lab", 0, &["lab"]);
+    let output = it.run("context use lab -o json");
+    let used: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(used["current"], "lab");
     it.check("context use other", 3, &["other", "sluice context list"]);
     it.check("status --context prod", 5, &["http://127.0.0.1:1"]);
     it.check("context remove lab", 0, &["lab"]);
@@ -174,6 +177,12 @@ fn up_without_the_programs_says_where_it_looked() {
     let output = it.command("up --home h").env("SLUICE_BIN_DIR", it.path("bin")).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
     assert!(text(&output).contains("sluice-control-plane"), "{}", text(&output));
+    assert!(text(&output).contains("cargo build"), "{}", text(&output));
+    // The same from the background, and not as the end of a log.
+    let mut detached = it.command("up --home h --detach");
+    let output = detached.env("SLUICE_BIN_DIR", it.path("bin")).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    assert!(text(&output).starts_with("error: there is no program"), "{}", text(&output));
 }
 
 #[test]

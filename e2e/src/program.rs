@@ -66,7 +66,7 @@ pub struct Program {
     name: String,
     child: Child,
     /// Its end is how a supervised program learns that the test is gone.
-    stdin: Option<ChildStdin>,
+    _stdin: Option<ChildStdin>,
     log: PathBuf,
     places: BTreeMap<String, String>,
 }
@@ -88,7 +88,7 @@ impl Program {
         let mut program = Self {
             name: name.to_owned(),
             child,
-            stdin,
+            _stdin: stdin,
             log: log.to_owned(),
             places: BTreeMap::new(),
         };
@@ -142,11 +142,6 @@ impl Program {
         let name = self.name.clone();
         let child = &mut self.child;
         patience::until(&format!("{name} ends"), async || child.try_wait().ok().flatten()).await
-    }
-
-    /// Closes its stdin, as the death of its supervisor would.
-    pub fn orphan(&mut self) {
-        self.stdin = None;
     }
 
     /// What it has written so far.

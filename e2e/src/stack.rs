@@ -212,11 +212,6 @@ impl Stack {
         Ok(())
     }
 
-    /// Stops the demo provider for good: its port refuses connections from now on.
-    pub fn stop_demo(&mut self) {
-        self.demo = None;
-    }
-
     /// The database's main program.
     ///
     /// # Errors

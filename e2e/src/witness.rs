@@ -69,16 +69,6 @@ impl Witness {
         until(&format!("{request_id} is in the upstream's ledger"), look).await
     }
 
-    /// How many requests it is answering now.
-    ///
-    /// # Errors
-    /// When it does not answer.
-    pub async fn open(&self) -> Result<u64> {
-        let response = self.http.get(format!("{}/ledger", self.url)).send().await?;
-        let open = response.headers().get("x-demo-open").and_then(|it| it.to_str().ok());
-        Ok(open.unwrap_or("0").parse()?)
-    }
-
     /// Forgets what it served.
     ///
     /// # Errors

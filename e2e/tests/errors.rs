@@ -1,6 +1,7 @@
 //! Bad input: refused in the caller's dialect, with the status and the words that help.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use domain::key::{KeyKind, mint};
 use e2e::{
     admin::demo_account,
     caller::{Answered, Caller, chat_body, message_body, streamed},
@@ -59,20 +60,16 @@ async fn keys_that_may_not_are_refused() {
     let make = async |key: VirtualKey| admin.make_key(key).await.unwrap().secret;
     let named = |name: &str| VirtualKey { name: name.to_owned(), ..VirtualKey::default() };
     let disabled = make(VirtualKey { disabled: true, ..named("disabled") }).await;
-    let past = proto_time(runtime::clock::unix_ms() / 1000 + 1);
-    let expired = make(VirtualKey { expires_at: Some(past), ..named("expired") }).await;
+    let soon = proto_time(runtime::clock::unix_ms() / 1000 + 1);
+    let expired = make(VirtualKey { expires_at: Some(soon), ..named("expired") }).await;
     let narrow =
         make(VirtualKey { allowed_models: vec!["claude-*".into()], ..named("narrow") }).await;
     stack.settled().await.unwrap();
     let caller = stack.caller().unwrap();
-    let unknown = format!(
-        "{}{}",
-        &stack.key()[..stack.key().len() - 1],
-        if stack.key().ends_with('a') { 'b' } else { 'a' }
-    );
+    let unknown = mint(KeyKind::Caller, &[7; 32]);
     for (path, body) in asks("gpt-4o") {
         let mut said = Vec::new();
-        for key in [unknown.as_str(), "slc_sk_", "sk-proj-of-someone-else", &"x".repeat(8_000)] {
+        for key in [unknown.expose(), "slc_sk_", "sk-proj-of-someone-else", &"x".repeat(8_000)] {
             let answer = caller.with_key(key).post(path, &body).await.unwrap();
             assert_eq!(answer.status, 401, "{}", answer.text());
             assert!(!answer.text().contains(key), "the key is not repeated");

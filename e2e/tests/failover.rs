@@ -4,11 +4,12 @@
 use e2e::{
     admin::demo_account,
     caller::{Caller, chat_body, message_body, streamed},
+    ports::Reserved,
     stack::Stack,
 };
 use proto::admin::v1::{ClientSettings, Settings, edit::Edit};
 use serde_json::json;
-use std::{collections::BTreeMap, net::TcpListener};
+use std::collections::BTreeMap;
 
 /// Accounts `first` and `second`, told apart by credential, and the route `any` over both.
 async fn two_accounts(stack: &Stack) -> Caller {
@@ -103,8 +104,9 @@ async fn when_all_fail_the_last_failure_is_told_and_attempts_are_bounded() {
 async fn an_upstream_that_is_not_there_is_passed_over_or_named_to_the_operator_only() {
     let stack = Stack::builder().start().await.unwrap();
     let caller = two_accounts(&stack).await;
-    // A port that was free a moment ago: connections to it are refused.
-    let nowhere = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // A port that is nobody's: connections to it are refused.
+    let reserved = Reserved::any().unwrap();
+    let nowhere = reserved.address();
     stack.admin().add_demo_account("absent", &format!("http://{nowhere}/v1"), "c").await.unwrap();
     stack
         .admin()

@@ -69,7 +69,7 @@ async fn a_proxy_starts_from_its_cache_when_there_is_no_control_plane() {
     let start = Instant::now();
     stack.restart_proxy(0).await.unwrap();
     let ids = chats(&stack, 10).await;
-    assert!(start.elapsed() < Duration::from_secs(10), "served after {:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(30), "served after {:?}", start.elapsed());
     let wrong = stack.caller().unwrap().with_key("slc_sk_wrong").chat("gpt-4o-mini").await.unwrap();
     assert_eq!(wrong.status, 401, "it knows its keys");
     stack.restart_control().await.unwrap();

@@ -104,8 +104,8 @@ async fn who_hangs_up_cancels_the_upstream_and_still_pays() {
         let left = Instant::now();
         let entry = stack.witness().entry(&id).await.unwrap();
         assert!(entry.cancelled && !entry.completed, "{entry:?}");
-        // 3 s is promised; the rest is for a slow machine.
-        assert!(left.elapsed() < Duration::from_secs(8), "cancelled after {:?}", left.elapsed());
+        // 3 s is promised; the rest is for a slow machine. By itself it would go on for 25 s.
+        assert!(left.elapsed() < Duration::from_secs(20), "cancelled after {:?}", left.elapsed());
         let record = stack.admin().usage_of(&id).await.unwrap();
         assert!(record.estimated && record.outcome == "caller_gone", "{record:?}");
         let output = record.tokens.unwrap().output;
@@ -119,11 +119,12 @@ async fn who_hangs_up_cancels_the_upstream_and_still_pays() {
 
 #[tokio::test]
 async fn who_hangs_up_before_the_last_event_is_billed_exactly() {
-    let stack = Stack::builder().start().await.unwrap();
+    let patient = Stack::builder().proxy_env("SLUICE_DRAIN_AFTER_DISCONNECT_MS", "60000");
+    let stack = patient.start().await.unwrap();
     // Its last events come a while after the caller has left, and are waited for.
     stack
         .witness()
-        .behave(json!({"model": "demo-tail"}), "tokens=3,chunk_ms=150", None)
+        .behave(json!({"model": "demo-tail"}), "tokens=3,chunk_ms=500", None)
         .await
         .unwrap();
     for path in [CHAT, MESSAGES] {

@@ -12,6 +12,7 @@ use serde_json::Value;
 use std::{
     fs,
     io::{BufRead, BufReader},
+    net::TcpListener,
     os::unix::fs::PermissionsExt,
     process::Stdio,
 };
@@ -187,6 +188,25 @@ async fn ctrl_c_ends_all_of_it_even_at_the_end_of_a_long_path() {
         let left = house.residents();
         assert!(left.is_empty(), "when it has ended, so have all: {left:?}");
     }
+}
+
+#[tokio::test]
+async fn a_start_that_fails_leaves_the_first_key_to_the_next() {
+    let house = House::new(Who::Myself, "home").unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let home = house.home().to_str().unwrap();
+    let free = "127.0.0.1:0";
+    let args = ["up", "--home", home, "--data-addr", &address, "--control-addr", free];
+    let output = house.run(&args).await.unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && told.contains(&address), "{told}");
+    house.empty().await.unwrap();
+    let banner = house.up(&[]).await.unwrap();
+    let key = text(&banner, "key");
+    assert!(key.starts_with("slc_sk_"), "it was made and shown to nobody: {banner}");
+    serves(&caller(&banner, key)).await;
+    house.down().await.unwrap();
 }
 
 #[tokio::test]

@@ -95,7 +95,8 @@ pub(crate) enum ModelCommand {
                             sluice model add lab/embed-1 --operations embeddings")]
     Add(ModelFlags),
     /// Change what a model can be asked
-    Update(ModelFlags),
+    #[command(after_help = "Examples:\n  sluice model update lab/embed-1 --operations embeddings")]
+    Update(ModelChange),
     /// Remove a model from the list
     #[command(visible_alias = "rm", alias = "delete")]
     Remove(ModelName),
@@ -116,6 +117,17 @@ pub(crate) struct ModelFlags {
     pub(crate) name: ModelName,
     /// What it can be asked: chat, embeddings, count_tokens; repeat or use commas
     #[arg(long, value_name = "OPERATION", value_delimiter = ',', default_value = "chat")]
+    #[arg(value_parser = spell::operation)]
+    pub(crate) operations: Vec<v1::Operation>,
+}
+
+/// What a model can be asked from now on.
+#[derive(Debug, Args)]
+pub(crate) struct ModelChange {
+    #[command(flatten)]
+    pub(crate) name: ModelName,
+    /// What it can be asked: chat, embeddings, count_tokens; repeat or use commas
+    #[arg(long, value_name = "OPERATION", value_delimiter = ',', required = true)]
     #[arg(value_parser = spell::operation)]
     pub(crate) operations: Vec<v1::Operation>,
 }

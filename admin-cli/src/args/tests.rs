@@ -62,6 +62,7 @@ fn what_makes_no_sense_is_refused() {
         ("route set chat", ErrorKind::MissingRequiredArgument),
         ("route set chat --tier /x", ErrorKind::ValueValidation),
         ("settings set", ErrorKind::MissingRequiredArgument),
+        ("model update lab/x", ErrorKind::MissingRequiredArgument),
         ("up --proxies 0", ErrorKind::ValueValidation),
         ("up --data-addr nowhere", ErrorKind::ValueValidation),
         ("usage --by colour", ErrorKind::InvalidValue),
@@ -85,6 +86,22 @@ fn no_flag_takes_a_secret() {
         command.get_subcommands().for_each(walk);
     }
     walk(&Cli::command());
+}
+
+#[test]
+fn every_noun_has_examples_and_they_are_understood() {
+    let nouns = Cli::command();
+    for noun in nouns.get_subcommands().filter(|it| it.get_name() != "exit-codes") {
+        let help = noun.get_after_help().map(ToString::to_string).unwrap_or_default();
+        assert!(help.contains("Examples:"), "{}", noun.get_name());
+        for line in help.lines().filter_map(|it| it.trim().strip_prefix("sluice ")) {
+            // What is explained, or is for the shell, is not typed to us.
+            let end = ["   ", " > ", " \\"].iter().filter_map(|it| line.find(it)).min();
+            let line = line[..end.unwrap_or(line.len())].replace("'The lab'", "lab");
+            let line = line.replace("'Both labs'", "labs");
+            assert!(parse(&line).is_ok(), "{line}: {}", parse(&line).unwrap_err());
+        }
+    }
 }
 
 #[test]

@@ -45,7 +45,8 @@ pub(super) async fn run(it: &Session, command: ConfigCommand) -> Outcome {
             let edits = file.read()?;
             if offline {
                 let count = edits.len();
-                return it.output.done(&format!("understood: {count} items; no server was asked"));
+                let text = || format!("understood: {count} items; no server was asked\n");
+                return it.output.either(&json!({ "items": count, "offline": true }), text);
             }
             let wait = Wait { wait: false, wait_timeout: 1 };
             apply_edits(it, edits, Some(Dry), None, wait).await

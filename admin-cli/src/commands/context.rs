@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::json;
+
 use super::Session;
 use crate::{
     args::config::ContextCommand,
@@ -19,7 +21,8 @@ pub(super) fn run(it: &Session, command: ContextCommand) -> Outcome {
                 all.current = Some(name.clone());
                 Ok(())
             })?;
-            it.output.done(&format!("`{name}` is the current context"))
+            let text = || format!("`{name}` is the current context\n");
+            it.output.either(&json!({ "current": name }), text)
         }
         ContextCommand::Add { name, current } => add(it, &name, current),
         ContextCommand::Remove { name } => {
@@ -29,7 +32,8 @@ pub(super) fn run(it: &Session, command: ContextCommand) -> Outcome {
                 all.current = all.current.take().filter(|it| *it != name);
                 Ok(())
             })?;
-            it.output.done(&format!("forgot context `{name}`"))
+            let text = || format!("forgot context `{name}`\n");
+            it.output.either(&json!({ "removed": name }), text)
         }
     }
 }
@@ -67,7 +71,7 @@ fn add(it: &Session, name: &str, current: bool) -> Outcome {
         }
         Ok(())
     })?;
-    it.output.done(&format!("added context `{name}`"))
+    it.output.either(&json!({ "added": name }), || format!("added context `{name}`\n"))
 }
 
 /// A path that is the same from every folder, of a file that is there.

@@ -34,7 +34,7 @@ pub(super) async fn run(it: &Session, args: &Down) -> Outcome {
             .hint("is it another user's? then only that user or root can stop it")
     })?;
     let timeout = Duration::from_millis(args.timeout.into());
-    while lock::holder(&home)?.is_some() {
+    while lock::holder(&home)?.is_some_and(|it| it.pid.is_none_or(|it| Some(it) == holder.pid)) {
         if timeout < begun.elapsed() {
             let s = timeout.as_secs_f64();
             return Err(CliError::failed(format!("process {pid} has not ended in {s:.1} s")).hint(

@@ -4,7 +4,7 @@ use proto::admin::v1;
 
 use super::{PAGE, Session, mask, pages, part};
 use crate::{
-    args::catalog::{ModelCommand, ModelFlags},
+    args::catalog::{ModelCommand, ModelName},
     client::Client,
     failure::{CliError, Outcome},
     view::ModelView,
@@ -25,14 +25,14 @@ pub(super) async fn run(it: &Session, command: ModelCommand) -> Outcome {
             it.output.one(&ModelView::from(model))
         }
         ModelCommand::Add(args) => {
-            let model = args.model()?;
+            let model = args.name.model(&args.operations)?;
             let client = it.client().await?;
             let request = v1::CreateModelRequest { model: Some(model) };
             let model = part(client.models().create_model(request).await?.into_inner().model)?;
             it.output.one(&ModelView::from(model))
         }
         ModelCommand::Update(args) => {
-            let model = args.model()?;
+            let model = args.name.model(&args.operations)?;
             let client = it.client().await?;
             let update_mask = mask(&["operations"]);
             let request = v1::UpdateModelRequest { model: Some(model), update_mask };
@@ -58,16 +58,16 @@ pub(super) async fn list(client: &Client) -> Outcome<Vec<v1::Model>> {
     .await
 }
 
-impl ModelFlags {
-    fn model(&self) -> Outcome<v1::Model> {
-        let text = &self.name.model;
+impl ModelName {
+    fn model(&self, operations: &[v1::Operation]) -> Outcome<v1::Model> {
+        let text = &self.model;
         let (provider, name) = text
             .split_once('/')
             .ok_or_else(|| CliError::usage(format!("`{text}` is not written PROVIDER/MODEL")))?;
         Ok(v1::Model {
             provider: provider.to_owned(),
             name: name.to_owned(),
-            operations: self.operations.iter().map(|it| (*it).into()).collect(),
+            operations: operations.iter().map(|it| (*it).into()).collect(),
             ..v1::Model::default()
         })
     }

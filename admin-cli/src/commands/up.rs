@@ -40,30 +40,35 @@ pub(super) async fn run(it: &Session, args: Up) -> Outcome {
         }
         return detach::launch(it, &home.path).await;
     }
-    if args.detached {
-        // Out of the terminal's session: its end and its Ctrl-C are none of ours.
-        rustix::process::setsid().context("leave the terminal's session")?;
+    if !args.detached {
+        return supervise(it, &home, &args).await;
     }
-    let mut lock = match lock::take(&home.path)? {
+    // Out of the terminal's session: its end and its Ctrl-C are none of ours.
+    rustix::process::setsid().context("leave the terminal's session")?;
+    let ended = supervise(it, &home, &args).await;
+    if let Err(error) = &ended {
+        detach::tell(detach::Told::failed(error))?;
+    }
+    ended
+}
+
+/// Runs everything until it is told to stop.
+async fn supervise(it: &Session, home: &Home, args: &Up) -> Outcome {
+    let mut lock = match lock::take(&home.path).await? {
         Taken::Ours(lock) => lock,
         Taken::By(holder) => return Err(held(&home.path, &holder)),
     };
     let mut signals = Signals::new()?;
     leftover::wait(&home.path).await;
-    let programs = Programs::find(&home.path, &args)?;
+    let programs = Programs::find(&home.path, args)?;
     let mut children = Children::new(&home.path, args.drain_timeout);
     let started = tokio::select! {
-        started = start(&home, &args, &programs, &mut children) => Some(started),
+        started = start(home, args, &programs, &mut children) => Some(started),
         () = signals.recv() => None,
     };
     let ended = match started {
         None => Ok(()),
-        Some(Err(error)) => {
-            if args.detached {
-                detach::tell(detach::Told::failed(&error))?;
-            }
-            Err(error)
-        }
+        Some(Err(error)) => Err(error),
         Some(Ok(banner)) => {
             lock.tell(&banner)?;
             match args.detached {
@@ -113,7 +118,7 @@ async fn start(
     for number in 1..=args.proxies {
         proxies.push(children.begin(programs.proxy(number, &address)));
     }
-    let changes = catalog.complete(&client, demo_url.as_deref()).await?;
+    let notes = catalog.complete(&client, demo_url.as_deref()).await?;
     let mut data = Vec::new();
     for proxy in proxies {
         let proxy = children.announced(proxy).await?;
@@ -123,16 +128,21 @@ async fn start(
     ready::in_step(&client, args.proxies.into()).await?;
     let sample = sample::choose(&client, demo_url.is_some()).await?;
     let context_of = first_start::remember_server(&address, &programs.token_file);
+    // Last, when nothing is likely to fail any more: a start that fails shows no key.
+    let key = catalog.first_key(&client).await?;
+    if key.is_some() {
+        ready::in_step(&client, args.proxies.into()).await?;
+    }
     Ok(Banner {
         data,
         control: address.server.clone(),
-        key: changes.key,
+        key,
         operator_token_file: programs.token_file.clone(),
         demo: demo_url.map(|url| banner::Demo { url }),
         home: home.path.clone(),
         words: banner::Words {
             home_because: home.because.to_owned(),
-            notes: changes.notes.into_iter().chain(context_of).collect(),
+            notes: notes.into_iter().chain(context_of).collect(),
             sample,
         },
     })
@@ -158,8 +168,9 @@ fn held(home: &Path, holder: &lock::Holder) -> CliError {
             format!(", callers at {}, control plane at {}", banner.data.join(" "), banner.control);
         what.push_str(&places);
     }
+    let down = banner::down_line(home);
     CliError::new(Kind::Refused, what)
-        .hint("`sluice down` stops it; another one needs another --home and other ports")
+        .hint(format!("`{down}` stops it; another one needs another --home and other ports"))
 }
 
 /// What asks this program to stop.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::sample::Sample;
+use super::{home::HOME_FLAG, sample::Sample};
 use crate::{
     failure::Outcome,
     output::{self, Format, Output},
@@ -107,12 +107,20 @@ impl Banner {
         let (curl, python) = (self.curl(), self.python());
         let sdk = if words.sample.anthropic { "anthropic" } else { "openai" };
         text.push_str(&format!("{curl}\n\nOr, after `pip install {sdk}`:\n\n{python}\n\n"));
-        text.push_str(match ground {
-            Ground::Fore => "Ctrl-C stops it. ",
-            Ground::Back => "`sluice down` stops it. ",
-        });
+        match ground {
+            Ground::Fore => text.push_str("Ctrl-C stops it. "),
+            Ground::Back => text.push_str(&format!("`{}` stops it. ", self.down())),
+        }
         text.push_str("`sluice status` and `sluice usage` show how it is doing.\n");
         text
+    }
+
+    /// What stops this one and no other.
+    fn down(&self) -> String {
+        match self.words.home_because == HOME_FLAG {
+            true => down_line(&self.home),
+            false => "sluice down".to_owned(),
+        }
     }
 
     fn first(&self) -> &str {
@@ -156,6 +164,16 @@ impl Banner {
                  .content[0].text)'"
             ),
         }
+    }
+}
+
+/// What stops the one in a home folder, for a shell.
+pub(super) fn down_line(home: &Path) -> String {
+    let home = home.display().to_string();
+    let plain = |it: char| it.is_alphanumeric() || "/._-+".contains(it);
+    match home.chars().all(plain) {
+        true => format!("sluice down --home {home}"),
+        false => format!("sluice down --home '{}'", home.replace('\'', r"'\''")),
     }
 }
 
@@ -204,7 +222,16 @@ pub(super) mod tests {
         assert!(first.contains("Bearer slc_sk_1") && first.contains("api_key=\"slc_sk_1\""));
         let later = Banner { key: None, ..banner() }.text(Ground::Back);
         assert!(later.contains("Bearer $SLUICE_KEY") && later.contains("os.environ"));
-        assert!(later.contains("sluice down") && !later.contains("Ctrl-C"));
+        assert!(later.contains("sluice down --home /h") && !later.contains("Ctrl-C"));
+    }
+
+    #[test]
+    fn the_line_that_stops_it_names_a_home_that_was_named() {
+        let mut it = banner();
+        it.home = "/my home".into();
+        assert_eq!(it.down(), "sluice down --home '/my home'");
+        it.words.home_because = "SLUICE_HOME".into();
+        assert_eq!(it.down(), "sluice down");
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub(super) struct Job {
     pub(super) args: Vec<OsString>,
     /// Secrets go here, never into `args`.
     pub(super) vars: Vec<(&'static str, OsString)>,
+    /// Variables of ours that hold secrets and are none of its business.
+    pub(super) withheld: Vec<String>,
     pub(super) listens: Vec<Listen>,
 }
 

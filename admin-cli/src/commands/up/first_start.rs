@@ -34,15 +34,6 @@ pub(super) struct Survey {
     demo_dialects: Vec<i32>,
 }
 
-/// What was changed.
-#[derive(Debug, Default)]
-pub(super) struct Changes {
-    /// The text of the first key, if it was made now.
-    pub(super) key: Option<String>,
-    /// For people.
-    pub(super) notes: Vec<String>,
-}
-
 impl Survey {
     pub(super) async fn read(client: &Client) -> Outcome<Self> {
         let request = v1::ListKeysRequest { page_size: 1, ..Default::default() };
@@ -72,9 +63,14 @@ impl Survey {
         Url::parse(&self.demo_account()?.base_urls.first()?.url).ok()?.port()
     }
 
-    /// Adds what is missing. What cannot be added is said, and does not stop the rest.
-    pub(super) async fn complete(self, client: &Client, demo: Option<&str>) -> Outcome<Changes> {
-        let mut changes = Changes::default();
+    /// Adds the accounts that are missing; gives what people should know of it. What
+    /// cannot be added is said, and does not stop the rest.
+    pub(super) async fn complete(
+        &self,
+        client: &Client,
+        demo: Option<&str>,
+    ) -> Outcome<Vec<String>> {
+        let mut notes = Vec::new();
         for (name, variable) in &self.offered {
             let account = v1::Account {
                 name: name.clone(),
@@ -83,7 +79,7 @@ impl Survey {
                 ..v1::Account::default()
             };
             let request = v1::CreateAccountRequest { account: Some(account) };
-            changes.notes.push(match client.accounts().create_account(request).await {
+            notes.push(match client.accounts().create_account(request).await {
                 Ok(_) => format!("added account `{name}` with the credential in {variable}"),
                 Err(status) => {
                     format!("no account `{name}` from {variable}: {}", status.message())
@@ -97,16 +93,21 @@ impl Survey {
                     v1::Account { disabled: true, etag: String::new(), ..account.clone() };
                 account::write(client, account, &["disabled"]).await?;
                 let note = "account `demo` is disabled while the demo provider does not run";
-                changes.notes.push(format!("{note} (--demo runs it)"));
+                notes.push(format!("{note} (--demo runs it)"));
             }
             (None, Some(_) | None) => {}
         }
-        if self.first {
-            let key = v1::VirtualKey { name: FIRST_KEY.to_owned(), ..Default::default() };
-            let request = v1::CreateKeyRequest { key: Some(key) };
-            changes.key = Some(client.keys().create_key(request).await?.into_inner().secret);
+        Ok(notes)
+    }
+
+    /// Makes the first key if there is none; gives its text, which nobody can ask for again.
+    pub(super) async fn first_key(&self, client: &Client) -> Outcome<Option<String>> {
+        if !self.first {
+            return Ok(None);
         }
-        Ok(changes)
+        let key = v1::VirtualKey { name: FIRST_KEY.to_owned(), ..Default::default() };
+        let request = v1::CreateKeyRequest { key: Some(key) };
+        Ok(Some(client.keys().create_key(request).await?.into_inner().secret))
     }
 
     /// Makes the demo account's address the demo provider's, which may be another on

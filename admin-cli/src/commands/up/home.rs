@@ -14,6 +14,9 @@ use crate::{
     failure::{CliError, Outcome},
 };
 
+/// Why the home is where it is, when it was named on the command line.
+pub(crate) const HOME_FLAG: &str = "--home";
+
 /// The home folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Home {
@@ -56,7 +59,7 @@ struct Surroundings {
 fn choose(around: &Surroundings) -> Option<Home> {
     let home = |path: PathBuf, because| Some(Home { path: around.here.join(path), because });
     if let Some(path) = &around.flag {
-        return home(path.clone(), "--home");
+        return home(path.clone(), HOME_FLAG);
     }
     if let Some(path) = &around.var {
         return home(path.clone(), "SLUICE_HOME");

@@ -137,12 +137,21 @@ impl Programs {
         if env::var("SLUICE_LOG_FORMAT").is_none() {
             args.extend(["--log-format".into(), "pretty".into()]);
         }
+        // Only the control plane opens credentials and knows the database.
+        let withheld = match role {
+            Role::ControlPlane => Vec::new(),
+            Role::Proxy | Role::DemoProvider => {
+                let own = ["SLUICE_MASTER_KEY", "SLUICE_OPERATOR_TOKEN", "DATABASE_URL"];
+                own.into_iter().chain([&*self.args.database_url_env]).map(Into::into).collect()
+            }
+        };
         Job {
             name: name.to_owned(),
             role,
             program: self.folder.join(program),
             args,
             vars: Vec::new(),
+            withheld,
             listens: Vec::new(),
         }
     }
@@ -154,7 +163,7 @@ fn check(folder: &Path, name: &str) -> Outcome {
         return Ok(());
     }
     Err(CliError::new(Kind::Failed, format!("there is no program {}", path.display()))
-        .hint("build all of them (`make build`), or say in SLUICE_BIN_DIR where they are"))
+        .hint("build all of them (`cargo build --release --workspace`), or say in SLUICE_BIN_DIR where they are"))
 }
 
 /// The address `more` ports on; port 0 stays any free one.
@@ -220,5 +229,15 @@ mod tests {
         let job = programs.control_plane();
         assert!(!format!("{:?}", job.args).contains("canary"));
         assert_eq!(job.vars.len(), 1);
+        assert!(job.withheld.is_empty(), "it needs them");
+    }
+
+    #[test]
+    fn only_the_control_plane_sees_the_secrets_of_the_control_plane() {
+        let programs = programs("--database-url-env PROD_DB");
+        let proxy = programs.proxy(1, &control());
+        for name in ["SLUICE_MASTER_KEY", "SLUICE_OPERATOR_TOKEN", "DATABASE_URL", "PROD_DB"] {
+            assert!(proxy.withheld.iter().any(|it| it == name), "{name}: {:?}", proxy.withheld);
+        }
     }
 }

@@ -128,6 +128,9 @@ impl Life {
         for it in &self.job.listens {
             command.arg(it.flag).arg(it.addr.to_string());
         }
+        for name in &self.job.withheld {
+            command.env_remove(name);
+        }
         command
             .envs(self.job.vars.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
@@ -218,10 +221,17 @@ impl Life {
         let name = self.job.name.clone();
         self.tasks.spawn("log", async move {
             let mut lines = BufReader::new(from).split(b'\n');
-            let mut error = None;
+            let (mut error, mut of_settings) = (None, false);
             while let Ok(Some(line)) = lines.next_segment().await {
                 let line = String::from_utf8_lossy(&line);
                 error = error_in(&line).or(error);
+                // Its settings' problems are told one a line, below a line that counts them.
+                match line.strip_prefix("  ").filter(|_| of_settings) {
+                    Some(problem) => {
+                        error = Some(error.map_or(String::new(), |it| it + "; ") + problem);
+                    }
+                    None => of_settings = line.ends_with(" with the settings"),
+                }
                 output::remark(&format!("{name:<13} | {line}"));
             }
             error
