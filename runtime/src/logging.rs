@@ -77,8 +77,7 @@ pub(crate) fn install(logging: &Logging) -> Result<(), Failure> {
     let filter = EnvFilter::try_new(&logging.filter.0)?;
     // A log that nobody reads any more must not end the program: without this a failed
     // write is reported with `eprintln!`, which panics for the same reason.
-    let lines =
-        tracing_subscriber::fmt::layer().with_writer(io::stderr).log_internal_errors(false);
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).log_internal_errors(false);
     let lines = match logging.format {
         Format::Json => lines.json().flatten_event(true).with_current_span(true).boxed(),
         Format::Pretty => {
