@@ -18,11 +18,13 @@ pub(crate) struct Trace {
     pub(crate) operation: Option<Operation>,
     pub(crate) key: Option<KeyId>,
     pub(crate) alias: Option<String>,
+    /// The revision that decides, if callers may know it.
+    pub(crate) revealed_revision: Option<u64>,
 }
 
 impl Trace {
     pub(crate) const fn new(request: RequestId, started: Instant) -> Self {
-        Self { request, started, operation: None, key: None, alias: None }
+        Self { request, started, operation: None, key: None, alias: None, revealed_revision: None }
     }
 }
 

@@ -38,10 +38,13 @@ pub(crate) async fn answer(
     let asked = Asked { dialect, stamp: &stamp, head: &head };
     let serving = AssertUnwindSafe(serve(worker, endpoint, asked, &mut body, &mut trace));
     let served = serving.catch_unwind().await.unwrap_or(Err(Refusal::Panicked));
-    let reply = served.unwrap_or_else(|refusal| {
+    let mut reply = served.unwrap_or_else(|refusal| {
         access_log::refused(&worker.gateway.metrics, &trace, dialect, &refusal);
         Reply::refuse(&refusal, &stamp)
     });
+    if let Some(revision) = trace.revealed_revision {
+        reply.credit_ourselves(revision);
+    }
     linger(&head, body).await;
     reply.into_response(&stamp, in_flight)
 }

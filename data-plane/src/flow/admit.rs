@@ -41,6 +41,8 @@ pub(super) fn caller(
     asked: Asked<'_>,
     trace: &mut Trace,
 ) -> Result<Caller, Refusal> {
+    let settings = &snapshot.catalog().settings;
+    trace.revealed_revision = settings.reveal_route.then(|| snapshot.revision());
     let text = credential(&asked.head.headers)?;
     let well_formed = check_form(KeyKind::Caller, text).is_ok();
     // A text that no key can be is looked up too, in the place of one that could: both

@@ -77,6 +77,14 @@ impl Reply {
         reply
     }
 
+    /// An answer for which nobody was asked says so, and by which revision it was decided.
+    pub(crate) fn credit_ourselves(&mut self, revision: u64) {
+        if !self.headers.contains_key(headers::ATTEMPTS) {
+            self.headers.insert(headers::ATTEMPTS, HeaderValue::from(0));
+            self.headers.insert(headers::REVISION, HeaderValue::from(revision));
+        }
+    }
+
     /// To those who only ask whether anybody is there.
     pub(crate) fn hello() -> Self {
         let mut headers = HeaderMap::with_capacity(4);

@@ -1,6 +1,6 @@
 //! Who may ask at all.
 
-use crate::stage::{ANSWER, CHAT, PAST, Plan, Stage, body, header, key, key_text};
+use crate::stage::{ANSWER, CHAT, PAST, Plan, REVISION, Stage, body, header, key, key_text};
 use reqwest::Response;
 
 async fn with(stage: &Stage, headers: &[(&str, &str)]) -> Response {
@@ -74,6 +74,15 @@ async fn disabled_and_expired_keys_are_forbidden() {
         assert!(body["error"]["message"].as_str().unwrap().contains(word), "{body}");
     }
     assert!(stage.main.got().is_empty());
+}
+
+#[tokio::test]
+async fn a_refusal_says_by_which_revision_and_that_nobody_was_asked() {
+    let stage = Stage::new().await;
+    let response = with(&stage, &[("authorization", "Bearer nobody")]).await;
+    assert_eq!(header(&response, "x-sluice-attempts").as_deref(), Some("0"));
+    assert_eq!(header(&response, "x-sluice-revision"), Some(REVISION.to_string()));
+    assert_eq!(header(&response, "x-sluice-account"), None);
 }
 
 #[tokio::test]

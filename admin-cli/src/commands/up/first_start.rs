@@ -23,6 +23,9 @@ const FIRST_KEY: &str = "default";
 /// The context's name.
 const LOCAL: &str = "local";
 
+/// Providers, each with the variable that holds its credential.
+type Offers = Vec<(String, String)>;
+
 /// What there is, and what could be added.
 #[derive(Debug)]
 pub(super) struct Survey {
@@ -30,7 +33,9 @@ pub(super) struct Survey {
     first: bool,
     accounts: Vec<v1::Account>,
     /// Providers without an account whose variable is set: name, variable.
-    offered: Vec<(String, String)>,
+    offered: Offers,
+    /// Such as well, but the provider has no address of its own.
+    addressless: Offers,
     demo_dialects: Vec<i32>,
 }
 
@@ -43,8 +48,9 @@ impl Survey {
         let demo = providers.iter().find(|it| it.name == DEMO);
         let demo_dialects =
             demo.map(|it| it.endpoints.iter().map(|it| it.dialect).collect()).unwrap_or_default();
-        let offered = offered(&providers, &accounts, &|name| env::var(name).is_some());
-        Ok(Self { first, accounts, offered, demo_dialects })
+        let (offered, addressless) =
+            offered(&providers, &accounts, &|name| env::var(name).is_some());
+        Ok(Self { first, accounts, offered, addressless, demo_dialects })
     }
 
     fn demo_account(&self) -> Option<&v1::Account> {
@@ -85,6 +91,12 @@ impl Survey {
                     format!("no account `{name}` from {variable}: {}", status.message())
                 }
             });
+        }
+        for (name, variable) in &self.addressless {
+            notes.push(format!(
+                "no account from {variable}: `{name}` has no address of its own; `sluice account \
+                 add --provider {name} --api-key-env {variable} --base-url URL` adds one"
+            ));
         }
         match (demo, self.demo_account()) {
             (Some(url), account) => self.point_demo_to(client, account.cloned(), url).await?,
@@ -145,19 +157,26 @@ impl Survey {
     }
 }
 
-/// Providers that have no account, need no address of one's own, and whose variable is set.
+/// Providers that have no account and whose variable is set: those that are complete, and
+/// those whose accounts bring an address of their own.
 fn offered(
     providers: &[v1::Provider],
     accounts: &[v1::Account],
     is_set: &dyn Fn(&str) -> bool,
-) -> Vec<(String, String)> {
+) -> (Offers, Offers) {
     let taken: BTreeSet<_> =
         accounts.iter().flat_map(|it| [it.provider.as_str(), it.name.as_str()]).collect();
     let complete = |it: &&v1::Provider| it.endpoints.iter().all(|it| !it.base_url.is_empty());
-    let offered = providers.iter().filter(complete).filter(|it| {
-        !it.env_var.is_empty() && is_set(&it.env_var) && !taken.contains(it.name.as_str())
-    });
-    offered.map(|it| (it.name.clone(), it.env_var.clone())).collect()
+    let (complete, addressless): (Vec<_>, Vec<_>) = providers
+        .iter()
+        .filter(|it| {
+            !it.env_var.is_empty() && is_set(&it.env_var) && !taken.contains(it.name.as_str())
+        })
+        .partition(complete);
+    let named = |all: Vec<&v1::Provider>| {
+        all.into_iter().map(|it| (it.name.clone(), it.env_var.clone())).collect()
+    };
+    (named(complete), named(addressless))
 }
 
 /// Makes the server that was just started known as `local`, and current if no other is.
@@ -214,9 +233,10 @@ mod tests {
             provider("ollama", "", "http://l"),
         ];
         let check = |accounts: &[v1::Account], set: &str, expected: &[&str]| {
-            let offered = offered(&providers, accounts, &|name| set.contains(name));
+            let (offered, addressless) = offered(&providers, accounts, &|name| set.contains(name));
             let names: Vec<_> = offered.iter().map(|it| it.0.as_str()).collect();
             assert_eq!(names, expected);
+            assert_eq!(!addressless.is_empty(), set.contains("AZURE_KEY"));
         };
         check(&[], "", &[]);
         check(&[], "OPENAI_API_KEY AZURE_KEY", &["openai"]);
@@ -228,7 +248,13 @@ mod tests {
     fn the_demo_provider_runs_when_asked_for_or_when_nothing_else_could_answer() {
         let check = |accounts: Vec<v1::Account>, offered: bool, asked, expected| {
             let offered = if offered { vec![("a".into(), "A".into())] } else { Vec::new() };
-            let survey = Survey { first: true, accounts, offered, demo_dialects: Vec::new() };
+            let survey = Survey {
+                first: true,
+                accounts,
+                offered,
+                addressless: Vec::new(),
+                demo_dialects: Vec::new(),
+            };
             assert_eq!(survey.wants_demo(asked), expected);
         };
         check(vec![], false, false, true);
