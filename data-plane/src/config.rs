@@ -54,6 +54,8 @@ pub struct Config {
 pub struct HttpConfig {
     /// The largest request body.
     pub max_body_bytes: usize,
+    /// The room for all request bodies at a time that do not come in one piece.
+    pub max_buffered_bytes: usize,
     /// The largest request head.
     pub max_header_bytes: usize,
     /// Longest wait for a request's head, from the first byte on.
@@ -74,6 +76,7 @@ impl Default for HttpConfig {
     fn default() -> Self {
         Self {
             max_body_bytes: 33_554_432,
+            max_buffered_bytes: 1 << 30,
             max_header_bytes: 65_536,
             header_timeout_ms: 10_000,
             body_idle_timeout_ms: 30_000,
@@ -120,6 +123,7 @@ pub fn parse(settings: &mut Settings) -> Option<Config> {
 fn http(settings: &mut Settings) -> Option<HttpConfig> {
     const HOUR_MS: u64 = 3_600_000;
     let max_body_bytes = size(settings, "max-body-bytes", 1..=1 << 32);
+    let max_buffered_bytes = size(settings, "max-buffered-bytes", 1 << 20..=1 << 40);
     let max_header_bytes = size(settings, "max-header-bytes", 8_192..=16 << 20);
     let header_timeout_ms = within(settings, "header-timeout-ms", 1..=HOUR_MS);
     let body_idle_timeout_ms = within(settings, "body-idle-timeout-ms", 1..=HOUR_MS);
@@ -129,6 +133,7 @@ fn http(settings: &mut Settings) -> Option<HttpConfig> {
     let max_drains = size(settings, "max-drains", 0..=1_000_000);
     Some(HttpConfig {
         max_body_bytes: max_body_bytes?,
+        max_buffered_bytes: max_buffered_bytes?,
         max_header_bytes: max_header_bytes?,
         header_timeout_ms: header_timeout_ms?,
         body_idle_timeout_ms: body_idle_timeout_ms?,

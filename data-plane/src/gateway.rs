@@ -1,6 +1,8 @@
 //! What every request may borrow: the snapshot, the bounds, the usage queue, the counters.
 
-use crate::{config::HttpConfig, metrics::Metrics, sync::usage::UsageQueue, upstream::Clients};
+use crate::{
+    config::HttpConfig, http::body, metrics::Metrics, sync::usage::UsageQueue, upstream::Clients,
+};
 use arc_swap::ArcSwapOption;
 use domain::snapshot::Snapshot;
 use runtime::Process;
@@ -21,6 +23,8 @@ pub struct Gateway {
     pub(crate) metrics: Metrics,
     /// Room for callers' connections.
     pub(crate) connections: Arc<Semaphore>,
+    /// Room for request bodies, in units of [`body::ROOM_UNIT_BYTES`].
+    pub(crate) buffered: Arc<Semaphore>,
     snapshot: SnapshotCell,
     drains: Arc<Semaphore>,
     in_flight: AtomicU64,
@@ -39,6 +43,7 @@ impl Gateway {
         Arc::new(Self {
             connections: room(http.max_connections),
             drains: room(http.max_drains),
+            buffered: room(http.max_buffered_bytes / body::ROOM_UNIT_BYTES),
             metrics: Metrics::new(),
             in_flight: AtomicU64::new(0),
             requests: AtomicU64::new(0),

@@ -54,6 +54,12 @@ pub static SPEC: Spec = Spec {
         ),
         Setting::new("max-body-bytes", "SLUICE_MAX_BODY_BYTES", "The largest request body.")
             .or("33554432"),
+        Setting::new(
+            "max-buffered-bytes",
+            "SLUICE_MAX_BUFFERED_BYTES",
+            "The room for all request bodies together; beyond it large ones are refused.",
+        )
+        .or("1073741824"),
         Setting::new("max-header-bytes", "SLUICE_MAX_HEADER_BYTES", "The largest request head.")
             .or("65536"),
         Setting::new(

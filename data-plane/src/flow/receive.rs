@@ -12,7 +12,7 @@ use std::time::Instant;
 
 /// A request that has been received whole.
 pub(super) struct Received {
-    body: Bytes,
+    body: body::Held,
     at: Instant,
     at_wall: Timestamp,
 }
@@ -42,7 +42,8 @@ impl Ask<'_> {
 /// [`Refusal`] when there is too much of it, or it does not come.
 pub(super) async fn read(gateway: &Gateway, call: &mut Call<'_>) -> Result<Received, Refusal> {
     call.trace.operation = Some(call.operation);
-    let body = body::read(&call.asked.head.headers, call.body, &gateway.http).await?;
+    let body =
+        body::read(&call.asked.head.headers, call.body, &gateway.http, &gateway.buffered).await?;
     let at_wall = Timestamp::from_unix_ms(runtime::clock::unix_ms());
     Ok(Received { body, at: Instant::now(), at_wall })
 }
@@ -52,13 +53,13 @@ pub(super) async fn read(gateway: &Gateway, call: &mut Call<'_>) -> Result<Recei
 /// # Errors
 /// [`Refusal`] with the place, when it is not what a request has to be.
 pub(super) fn ask<'a>(received: &'a Received, call: &mut Call<'a>) -> Result<Ask<'a>, Refusal> {
-    let peek = peek(&received.body).map_err(Refusal::Body)?;
+    let peek = peek(&received.body.bytes).map_err(Refusal::Body)?;
     call.trace.alias = Some(peek.model.clone().into_owned());
     Ok(Ask {
         asked: call.asked,
         operation: call.operation,
         request: call.trace.request,
-        body: &received.body,
+        body: &received.body.bytes,
         peek,
         received: received.at,
         received_at: received.at_wall,

@@ -6,23 +6,38 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
-use std::time::Duration;
-use tokio::time::timeout;
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
+
+/// What one permit of the room for bodies stands for.
+pub(crate) const ROOM_UNIT_BYTES: usize = 1024;
 
 /// How long what nobody wants is taken in before the connection is closed upon it.
 const DISCARD_FOR: Duration = Duration::from_secs(2);
 /// Room made at once for a body whose length is announced; more grows as it comes.
 const FIRST_ROOM_BYTES: usize = 1 << 20;
 
+/// A request's body, and its part of the room for bodies. One that came in a single
+/// piece takes none: the connection's own buffer bounds it.
+pub(crate) struct Held {
+    pub(crate) bytes: Bytes,
+    _room: Option<OwnedSemaphorePermit>,
+}
+
 /// The whole body.
 ///
 /// # Errors
-/// [`Refusal`] when it is too large, compressed, too slow, or breaks off.
+/// [`Refusal`] when it is too large, compressed, too slow, breaks off, or finds no room.
 pub(crate) async fn read(
     headers: &HeaderMap,
     body: &mut Incoming,
     bounds: &HttpConfig,
-) -> Result<Bytes, Refusal> {
+    room: &Arc<Semaphore>,
+) -> Result<Held, Refusal> {
+    let alone = |bytes| Held { bytes, _room: None };
     let max = bounds.max_body_bytes;
     let too_large = || Refusal::TooLarge { max_bytes: max };
     uncompressed(headers)?;
@@ -32,23 +47,44 @@ pub(crate) async fn read(
     }
     let idle = Duration::from_millis(bounds.body_idle_timeout_ms);
     // Small bodies come in one piece, which is taken as it is.
-    let Some(first) = next(body, idle).await? else { return Ok(Bytes::new()) };
+    let Some(first) = next(body, idle).await? else { return Ok(alone(Bytes::new())) };
     if max < first.len() {
         return Err(too_large());
     }
     if body.is_end_stream() {
-        return Ok(first);
+        return Ok(alone(first));
     }
     let announced = usize::try_from(announced).unwrap_or(0).min(FIRST_ROOM_BYTES);
     let mut whole = BytesMut::with_capacity(announced.max(first.len()));
     whole.extend_from_slice(&first);
+    let mut held = take_room(room, first.len(), None)?;
     while let Some(piece) = next(body, idle).await? {
         if max.saturating_sub(whole.len()) < piece.len() {
             return Err(too_large());
         }
+        held = take_room(room, whole.len().saturating_add(piece.len()), Some(held))?;
         whole.extend_from_slice(&piece);
     }
-    Ok(whole.freeze())
+    Ok(Held { bytes: whole.freeze(), _room: Some(held) })
+}
+
+/// Room for a body of `len` bytes, of which `held` is a part already.
+fn take_room(
+    room: &Arc<Semaphore>,
+    len: usize,
+    held: Option<OwnedSemaphorePermit>,
+) -> Result<OwnedSemaphorePermit, Refusal> {
+    let has = held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+    let lacks = len.div_ceil(ROOM_UNIT_BYTES).saturating_sub(has);
+    let lacks = u32::try_from(lacks).map_err(|_| Refusal::NoRoom)?;
+    let more = Arc::clone(room).try_acquire_many_owned(lacks).map_err(|_| Refusal::NoRoom)?;
+    Ok(match held {
+        None => more,
+        Some(mut held) => {
+            held.merge(more);
+            held
+        }
+    })
 }
 
 /// Throws the rest of a body away, for a short while.

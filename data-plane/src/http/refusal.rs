@@ -46,6 +46,8 @@ pub(crate) enum Refusal {
     NoAccount { route: String },
     #[error("{}", wrong_dialect(route, *operation, speaks))]
     WrongDialect { route: String, operation: Operation, speaks: Vec<Dialect> },
+    #[error("this proxy holds all the request bodies that it has room for: try again later")]
+    NoRoom,
     #[error("the usage queue of this proxy is full, so it takes no new requests: try again later")]
     UsageQueueFull,
     #[error("the provider could not be reached: try again later")]
@@ -78,7 +80,7 @@ impl Refusal {
             // What Claude Code expects of a gateway that cannot count.
             Self::WrongDialect { operation: Operation::CountTokens, .. } => ErrorKind::NotSupported,
             Self::WrongDialect { .. } => ErrorKind::InvalidRequest,
-            Self::UsageQueueFull => ErrorKind::Overloaded,
+            Self::NoRoom | Self::UsageQueueFull => ErrorKind::Overloaded,
             Self::UpstreamTimeout => ErrorKind::UpstreamTimeout,
             Self::UpstreamUnreachable | Self::UpstreamBroken | Self::UpstreamCredential => {
                 ErrorKind::UpstreamFailed
@@ -90,9 +92,11 @@ impl Refusal {
     /// Who has to act.
     pub(crate) const fn fault(&self) -> Fault {
         match self {
-            Self::NotReady | Self::NoAccount { .. } | Self::UsageQueueFull | Self::Panicked => {
-                Fault::Ours
-            }
+            Self::NotReady
+            | Self::NoAccount { .. }
+            | Self::NoRoom
+            | Self::UsageQueueFull
+            | Self::Panicked => Fault::Ours,
             Self::UpstreamUnreachable
             | Self::UpstreamTimeout
             | Self::UpstreamBroken
@@ -124,7 +128,11 @@ impl Refusal {
 
     /// In how many seconds it may be worth trying again, where we know.
     pub(crate) const fn retry_after_s(&self) -> Option<u32> {
-        if matches!(self, Self::NotReady | Self::UsageQueueFull) { Some(1) } else { None }
+        if matches!(self, Self::NotReady | Self::NoRoom | Self::UsageQueueFull) {
+            Some(1)
+        } else {
+            None
+        }
     }
 }
 

@@ -92,6 +92,29 @@ async fn a_body_over_the_bound_is_refused_however_it_is_sent() {
 }
 
 #[tokio::test]
+async fn bodies_beyond_the_room_for_all_of_them_are_refused_and_the_room_comes_back() {
+    let mut plan = Plan::new().await;
+    plan.http.max_buffered_bytes = 64 * 1024;
+    let stage = plan.start().await;
+    let of = |len: usize| {
+        let text = format!("{CHAT}{}", " ".repeat(len - CHAT.len())).into_bytes();
+        let pieces: Vec<_> =
+            text.chunks(8 * 1024).map(|it| Ok::<_, std::io::Error>(it.to_vec())).collect();
+        reqwest::Body::wrap_stream(futures_util::stream::iter(pieces))
+    };
+    for _ in 0..3 {
+        let too_much = stage.post("/v1/chat/completions", of(100 * 1024)).send().await.unwrap();
+        assert_eq!(too_much.status(), 503);
+        let message = body(too_much).await["error"]["message"].to_string();
+        assert!(message.contains("room"), "{message}");
+        stage.main.then_json(200, ANSWER);
+        let fitting = stage.post("/v1/chat/completions", of(60 * 1024)).send().await.unwrap();
+        assert_eq!(fitting.status(), 200);
+        body(fitting).await;
+    }
+}
+
+#[tokio::test]
 async fn a_chunked_body_is_as_good_as_any() {
     let stage = Stage::new().await;
     stage.main.then_json(200, ANSWER);
