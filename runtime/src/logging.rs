@@ -39,7 +39,13 @@ impl FromStr for Filter {
         let filter = match text {
             "error" | "warn" => text.to_owned(),
             "info" | "debug" | "trace" => format!("{text},{QUIET}"),
-            whole => whole.to_owned(),
+            // What is named after the level still wins over what is quiet by itself.
+            whole => match whole.split_once(',') {
+                Some((level @ ("info" | "debug" | "trace"), rest)) => {
+                    format!("{level},{QUIET},{rest}")
+                }
+                Some(_) | None => whole.to_owned(),
+            },
         };
         // `EnvFilter` takes any lone word for a target, so a misspelt level would silence all.
         let known = |part: &str| part.contains('=') || Levels::has(part);
@@ -98,11 +104,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_level_quietens_the_libraries_and_a_filter_is_taken_as_it_is() {
+    fn a_level_quietens_the_libraries_and_what_is_named_after_it_wins() {
         let info: Filter = "info".parse().unwrap();
         assert!(info.0.starts_with("info,tokio_postgres=warn"));
         assert_eq!("warn".parse(), Ok(Filter("warn".into())));
-        assert_eq!("info,hyper=debug".parse(), Ok(Filter("info,hyper=debug".into())));
+        let named: Filter = "info,hyper=debug".parse().unwrap();
+        assert_eq!(named.0, format!("{},hyper=debug", info.0));
+        assert_eq!("hyper=debug".parse(), Ok(Filter("hyper=debug".into())));
     }
 
     #[test]

@@ -131,7 +131,12 @@ impl Programs {
         args.extend(["--drain-timeout-ms".into(), drain.into()]);
         // In the foreground the banner must not drown; what is set in the environment counts.
         if env::var("SLUICE_LOG").is_none() {
-            let level = if self.args.verbose || self.args.detached { "info" } else { "warn" };
+            // The log of a detached start grows for as long as it runs: not by every request.
+            let level = match (self.args.verbose, self.args.detached) {
+                (true, _) => "info",
+                (false, true) => "info,access=warn",
+                (false, false) => "warn",
+            };
             args.extend(["--log-level".into(), level.into()]);
         }
         if env::var("SLUICE_LOG_FORMAT").is_none() {
