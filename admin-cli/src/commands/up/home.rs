@@ -99,7 +99,7 @@ mod tests {
         let mut around = Surroundings {
             flag: None,
             var: None,
-            here: "/work".into(),
+            here: "/here".into(),
             is_root: false,
             user_data: Some("/home/u/.local/share".into()),
             writable: |_| true,
@@ -111,12 +111,12 @@ mod tests {
 
     #[test]
     fn the_nearest_word_decides() {
-        check(|_| (), "/work/.sluice");
+        check(|_| (), "/here/.sluice");
         check(|it| it.var = Some("/srv/s".into()), "/srv/s");
-        check(|it| (it.flag, it.var) = (Some("h".into()), Some("/srv/s".into())), "/work/h");
+        check(|it| (it.flag, it.var) = (Some("h".into()), Some("/srv/s".into())), "/here/h");
         check(|it| it.writable = |_| false, "/home/u/.local/share/sluice");
         check(|it| it.is_root = true, "/var/lib/sluice");
-        check(|it| (it.is_root, it.passable) = (true, it.writable), "/work/.sluice");
+        check(|it| (it.is_root, it.passable) = (true, it.writable), "/here/.sluice");
     }
 
     #[test]
