@@ -15,6 +15,7 @@ use sluice_control_plane::store::embedded::Embedded;
 use std::{
     fs::{Permissions, set_permissions},
     os::unix::fs::PermissionsExt,
+    path::Path,
 };
 use tonic::Code;
 use uuid::Uuid;
@@ -119,34 +120,37 @@ async fn what_cannot_be_read_ends_the_session_and_is_not_acknowledged() {
     assert_eq!(status.code(), Code::InvalidArgument);
     assert!(status.message().contains("records[1]"), "{status}");
     assert_eq!(total(&plane).await.requests, 0);
-    let mut session = connected(&plane).await;
-    for _ in 0..3 {
-        session.usage(Uuid::now_v7(), 1, records(9_999)).await;
-    }
-    // Either the database was quick enough, or the window was exceeded.
-    if let Some(status) = timeout_end(&mut session).await {
-        assert_eq!(status.code(), Code::ResourceExhausted);
-    }
 }
 
-async fn timeout_end(session: &mut Session) -> Option<tonic::Status> {
-    tokio::select! {
-        status = session.end() => status,
-        () = tokio::time::sleep(std::time::Duration::from_secs(3)) => None,
-    }
+/// A control plane whose database was there and has stopped, and how to start it again.
+async fn without_its_database(home: &Path) -> (Plane, impl FnOnce() -> Embedded + use<>) {
+    set_permissions(home, Permissions::from_mode(0o755)).unwrap();
+    let path = home.to_owned();
+    let start = move || Embedded::start(&path, None).unwrap();
+    let database = tokio::task::spawn_blocking(start.clone()).await.unwrap();
+    let plane = Plane::over(url(&database.config())).await;
+    plane.app.open().await.unwrap();
+    tokio::task::spawn_blocking(move || database.stop()).await.unwrap();
+    (plane, start)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_sends_more_than_twice_the_window_unacknowledged_is_sent_away() {
+    let home = tempfile::tempdir().unwrap();
+    let (plane, _start) = without_its_database(home.path()).await;
+    let mut session = connected(&plane).await;
+    let wal = Uuid::now_v7();
+    session.usage(wal, 1, records(10_000)).await;
+    session.usage(wal, 10_001, records(10_000)).await;
+    session.usage(wal, 20_001, records(1)).await;
+    assert_eq!(session.end().await.unwrap().code(), Code::ResourceExhausted);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_acknowledged_before_the_database_has_it() {
     let home = tempfile::tempdir().unwrap();
-    set_permissions(home.path(), Permissions::from_mode(0o755)).unwrap();
-    let path = home.path().to_owned();
-    let start = move || Embedded::start(&path, None).unwrap();
-    let database = tokio::task::spawn_blocking(start.clone()).await.unwrap();
-    let plane = Plane::over(url(&database.config())).await;
-    plane.app.open().await.unwrap();
+    let (plane, start) = without_its_database(home.path()).await;
     let mut session = connected(&plane).await;
-    tokio::task::spawn_blocking(move || database.stop()).await.unwrap();
 
     let wal = Uuid::now_v7();
     session.usage(wal, 1, records(5)).await;
