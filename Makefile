@@ -1,5 +1,5 @@
 # Every command of the project; `make` alone lists them.
-.PHONY: help up test lint fmt bench
+.PHONY: help up test lint fmt bench chaos
 .DEFAULT_GOAL := help
 
 help: ## This list
@@ -19,3 +19,6 @@ fmt: ## Bring the code into form
 
 bench: ## Measure the figures that Sluice promises
 	@scripts/bench.sh $(ARGS)
+
+chaos: ## Limits under fire for about twenty minutes; SLUICE_CHAOS_SEED replays a run
+	@scripts/chaos.sh

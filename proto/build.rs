@@ -17,9 +17,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let files = [
         "sluice/admin/v1/catalog.proto",
         "sluice/admin/v1/key.proto",
+        "sluice/admin/v1/limit.proto",
         "sluice/admin/v1/usage.proto",
         "sluice/admin/v1/system.proto",
+        "sluice/sync/v1/quota.proto",
         "sluice/sync/v1/sync.proto",
+        "sluice/sync/v1/peer.proto",
     ];
     let descriptors = protox::compile(files, ["."])?;
     let out = PathBuf::from(env::var("OUT_DIR")?);

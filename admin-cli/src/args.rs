@@ -6,6 +6,7 @@ pub(crate) mod account;
 pub(crate) mod catalog;
 pub(crate) mod config;
 pub(crate) mod key;
+pub(crate) mod limit;
 pub(crate) mod up;
 pub(crate) mod usage;
 
@@ -20,6 +21,7 @@ Examples:
   sluice up                                             run everything on this machine
   sluice account add --provider openai --name main --api-key-env OPENAI_API_KEY
   sluice key create --name team-a
+  sluice limit set --key team-a --rpm 60 --budget 500usd
   sluice usage --by key,model --since 24h
   sluice status -o json
 
@@ -88,6 +90,11 @@ pub(crate) enum Command {
     Key(key::KeyCommand),
     /// Who used what
     Usage(usage::Usage),
+    /// Limits: who may use how much, over all proxies together
+    #[command(subcommand, alias = "limits", after_help = LIMIT)]
+    Limit(limit::LimitCommand),
+    /// How one recent request was decided: its limits and its targets
+    Explain(limit::Explain),
     /// Aliases, and the accounts and models that serve them
     #[command(subcommand, alias = "routes", after_help = ROUTE)]
     Route(catalog::RouteCommand),
@@ -135,6 +142,13 @@ Examples:
   sluice key list --team research
   sluice key disable team-a --wait";
 
+const LIMIT: &str = "\
+Examples:
+  sluice limit set --key team-a --rpm 60 --tpm 100k
+  sluice limit set --team research --budget 500usd
+  sluice limit status --watch
+  sluice limit reset --key team-a --wait";
+
 const ROUTE: &str = "\
 Examples:
   sluice route set chat --tier main/gpt-4o --tier backup/gpt-4o-mini
@@ -150,7 +164,8 @@ Examples:
 const MODEL: &str = "\
 Examples:
   sluice model list --provider openai
-  sluice model add lab/embed-1 --operations embeddings";
+  sluice model add lab/embed-1 --operations embeddings
+  sluice model update openai/gpt-4o-mini --input-price 0.15 --output-price 0.6";
 
 const TEAM: &str = "\
 Examples:

@@ -8,10 +8,11 @@ use anyhow::Context as _;
 use domain::secret::Secret;
 use proto::admin::v1::{
     account_service_client::AccountServiceClient, catalog_service_client::CatalogServiceClient,
-    key_service_client::KeyServiceClient, model_service_client::ModelServiceClient,
-    provider_service_client::ProviderServiceClient, route_service_client::RouteServiceClient,
-    settings_service_client::SettingsServiceClient, system_service_client::SystemServiceClient,
-    team_service_client::TeamServiceClient, usage_service_client::UsageServiceClient,
+    key_service_client::KeyServiceClient, limit_service_client::LimitServiceClient,
+    model_service_client::ModelServiceClient, provider_service_client::ProviderServiceClient,
+    route_service_client::RouteServiceClient, settings_service_client::SettingsServiceClient,
+    system_service_client::SystemServiceClient, team_service_client::TeamServiceClient,
+    usage_service_client::UsageServiceClient,
 };
 use tonic::{
     Request, Status,
@@ -210,6 +211,10 @@ impl Client {
 
     pub(crate) fn usage(&self) -> UsageServiceClient<Way> {
         UsageServiceClient::new(self.way()).max_decoding_message_size(ANSWER_MAX_BYTES)
+    }
+
+    pub(crate) fn limits(&self) -> LimitServiceClient<Way> {
+        LimitServiceClient::new(self.way()).max_decoding_message_size(ANSWER_MAX_BYTES)
     }
 
     pub(crate) fn system(&self) -> SystemServiceClient<Way> {

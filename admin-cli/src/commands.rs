@@ -5,7 +5,9 @@ mod completions;
 mod config;
 mod context;
 mod down;
+mod explain;
 mod key;
+mod limit;
 mod model;
 mod provider;
 mod route;
@@ -36,6 +38,8 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         Command::Account(args) => account::run(&it, args).await,
         Command::Key(args) => key::run(&it, args).await,
         Command::Usage(args) => usage::run(&it, args).await,
+        Command::Limit(args) => Box::pin(limit::run(&it, args)).await,
+        Command::Explain(args) => explain::run(&it, args).await,
         Command::Route(args) => route::run(&it, args).await,
         Command::Provider(args) => provider::run(&it, args).await,
         Command::Model(args) => model::run(&it, args).await,

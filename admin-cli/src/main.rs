@@ -9,6 +9,7 @@ mod commands;
 mod contexts;
 mod env;
 mod failure;
+mod limit;
 mod manifest;
 mod output;
 mod spell;

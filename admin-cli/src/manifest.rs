@@ -6,10 +6,15 @@
 mod item;
 mod plan;
 
-pub(crate) use item::{Account, BaseUrl, Header, Key, Model, Provider, Route, Settings, Team};
+pub(crate) use item::{
+    Account, BaseUrl, Header, Key, Limit, Model, Provider, Route, Settings, Team,
+};
 pub(crate) use plan::{Plan, rename_places};
 
-use std::{collections::BTreeSet, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use proto::admin::v1::{self, edit::Edit};
 use serde::{Deserialize, Serialize};
@@ -32,6 +37,8 @@ pub(crate) struct Manifest {
     pub(crate) teams: Vec<Team>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) keys: Vec<Key>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) limits: Vec<Limit>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) settings: Option<Settings>,
 }
@@ -60,6 +67,7 @@ impl Manifest {
             whole.routes.extend(part.routes);
             whole.teams.extend(part.teams);
             whole.keys.extend(part.keys);
+            whole.limits.extend(part.limits);
             if part.settings.is_some() && whole.settings.is_some() {
                 return Err(CliError::usage(format!("{name}: `settings` are in two documents")));
             }
@@ -79,6 +87,7 @@ impl Manifest {
                 Edit::PutRoute(it) => whole.routes.push(it.into()),
                 Edit::PutTeam(it) => whole.teams.push(it.into()),
                 Edit::PutKey(it) => whole.keys.push(it.into()),
+                Edit::PutLimit(it) => whole.limits.push(it.into()),
                 Edit::PutSettings(it) => whole.settings = Some(it.into()),
                 // An export holds what there is, never what there is not.
                 Edit::DeleteProvider(_)
@@ -86,7 +95,8 @@ impl Manifest {
                 | Edit::DeleteModel(_)
                 | Edit::DeleteRoute(_)
                 | Edit::DeleteTeam(_)
-                | Edit::DeleteKey(_) => {}
+                | Edit::DeleteKey(_)
+                | Edit::DeleteLimit(_) => {}
             }
         }
         whole
@@ -117,31 +127,27 @@ impl Manifest {
         for (at, it) in self.keys.iter().enumerate() {
             edits.push(Edit::PutKey(it.wire(wrong.within(format!("keys[{at}]")))));
         }
+        for (at, it) in self.limits.iter().enumerate() {
+            edits.push(Edit::PutLimit(it.wire(wrong.within(format!("limits[{at}]")))));
+        }
         edits.extend(self.settings.as_ref().map(|it| Edit::PutSettings(it.wire())));
-        self.refuse_twins(&mut wrong);
+        let edits: Vec<_> = edits.into_iter().map(|it| v1::Edit { edit: Some(it) }).collect();
+        refuse_twins(&edits, &mut wrong);
         wrong.finish()?;
-        Ok(edits.into_iter().map(|it| v1::Edit { edit: Some(it) }).collect())
+        Ok(edits)
     }
+}
 
-    /// One thing described twice would silently be its last description.
-    fn refuse_twins(&self, wrong: &mut Wrong) {
-        let mut check = |kind: &str, names: Vec<String>| {
-            let mut seen = BTreeSet::new();
-            for (at, name) in names.iter().enumerate() {
-                if !seen.insert(name) {
-                    wrong
-                        .within(format!("{kind}[{at}]"))
-                        .add("", format!("`{name}` is there twice"));
-                }
-            }
-        };
-        check("providers", self.providers.iter().map(|it| it.name.clone()).collect());
-        check("accounts", self.accounts.iter().map(|it| it.name.clone()).collect());
-        let model = |it: &Model| format!("{}/{}", it.provider, it.name);
-        check("models", self.models.iter().map(model).collect());
-        check("routes", self.routes.iter().map(|it| it.alias.clone()).collect());
-        check("teams", self.teams.iter().map(|it| it.name.clone()).collect());
-        check("keys", self.keys.iter().map(|it| it.name.clone()).collect());
+/// One thing described twice would silently be its last description.
+fn refuse_twins(edits: &[v1::Edit], wrong: &mut Wrong) {
+    let mut seen = BTreeSet::new();
+    let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
+    for (kind, name) in edits.iter().filter_map(plan::name_of) {
+        let at = counts.entry(kind).or_default();
+        if !seen.insert((kind, name.clone())) {
+            wrong.within(format!("{kind}s[{at}]")).add("", format!("`{name}` is there twice"));
+        }
+        *at += 1;
     }
 }
 

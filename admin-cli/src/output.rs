@@ -5,7 +5,9 @@
 
 use std::io::{self, IsTerminal as _, Write};
 
-use comfy_table::{Attribute, CellAlignment, Color, ContentArrangement, Table, presets};
+use comfy_table::{
+    Attribute, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table, Width, presets,
+};
 use serde::Serialize;
 
 use crate::{
@@ -49,7 +51,7 @@ impl Cell {
 
     /// A text in a tone.
     pub(crate) fn toned(text: impl Into<String>, tone: Tone) -> Self {
-        Self { text: text.into(), tone, number: false }
+        Self { text: text.into(), tone, ..Self::default() }
     }
 
     /// A text that matters little.
@@ -62,9 +64,25 @@ impl Cell {
         Self { text: thousands(number), number: true, ..Self::default() }
     }
 
+    /// A number that is spelled already, aligned to the right.
+    pub(crate) fn amount(text: impl Into<String>, tone: Tone) -> Self {
+        Self { number: true, ..Self::toned(text, tone) }
+    }
+
     /// A number that is a name, such as a revision: without separators.
     pub(crate) fn ordinal(number: u64) -> Self {
         Self { text: number.to_string(), number: true, ..Self::default() }
+    }
+
+    /// How many characters its longest word has.
+    fn narrowest(&self) -> usize {
+        self.text.split_whitespace().map(|it| it.chars().count()).max().unwrap_or(0)
+    }
+
+    /// What it says.
+    #[cfg(test)]
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
     }
 
     /// `enabled` or `disabled`.
@@ -126,6 +144,17 @@ impl Output {
         }
     }
 
+    /// Shows several one after the other, each whole.
+    pub(crate) fn each<T: Show>(self, items: &[T]) -> Outcome {
+        match self.format {
+            Format::Table => {
+                let texts: Vec<_> = items.iter().map(|it| self::details(it.details())).collect();
+                print(&texts.join("\n"))
+            }
+            Format::Json | Format::Yaml => self.value(&items),
+        }
+    }
+
     /// Shows a value that has its own text for people.
     pub(crate) fn either<T: Serialize>(self, value: &T, text: impl FnOnce() -> String) -> Outcome {
         match self.format {
@@ -163,20 +192,61 @@ pub(crate) fn yaml<T: Serialize + ?Sized>(value: &T) -> Outcome<String> {
 }
 
 /// A value as one line of JSON.
-pub(crate) fn json_line<T: Serialize>(value: &T) -> Outcome {
+pub(crate) fn json_text<T: Serialize>(value: &T) -> Outcome<String> {
     let text = serde_json::to_string(value);
-    print(&format!("{}\n", text.map_err(|error| CliError::failed(format!("write JSON: {error}")))?))
+    Ok(text.map_err(|error| CliError::failed(format!("write JSON: {error}")))? + "\n")
+}
+
+/// Prints a value as one line of JSON.
+pub(crate) fn json_line<T: Serialize>(value: &T) -> Outcome {
+    print(&json_text(value)?)
 }
 
 /// Writes to stdout. A reader that has left early, such as `head`, is not an error.
 pub(crate) fn print(text: &str) -> Outcome {
+    write(text).map(|_| ())
+}
+
+/// Who reads stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// Somebody does.
+    There,
+    /// Nobody any more.
+    Gone,
+}
+
+/// Writes to stdout, and says whether it is still read.
+pub(crate) fn write(text: &str) -> Outcome<Reader> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(CliError::failed(format!("write to stdout: {error}")))
-        }
-        Ok(()) | Err(_) => Ok(()),
+        Ok(()) => Ok(Reader::There),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::Gone),
+        Err(error) => Err(CliError::failed(format!("write to stdout: {error}"))),
     }
+}
+
+/// Writes a text over the one before, on a terminal.
+pub(crate) fn redraw(text: &str) -> Outcome<Reader> {
+    let height = rustix::termios::tcgetwinsize(io::stdout()).map_or(0, |it| it.ws_row);
+    write(&frame(text, usize::from(height)))
+}
+
+/// Goes to the terminal's top and replaces line by line, which does not flicker; what is
+/// too long for its `height` (0: not known) is cut, as it would scroll the top away.
+fn frame(text: &str, height: usize) -> String {
+    let lines: Vec<_> = text.lines().collect();
+    let room = if height == 0 { usize::MAX } else { height.saturating_sub(1).max(1) };
+    let shown = if lines.len() <= room { lines.len() } else { room - 1 };
+    let mut frame = "\x1b[H".to_owned();
+    for line in &lines[..shown] {
+        frame.push_str(&format!("{line}\x1b[K\n"));
+    }
+    if shown < lines.len() {
+        frame.push_str(&format!("… {} lines more\x1b[K\n", lines.len() - shown));
+    }
+    frame.push_str("\x1b[J");
+    frame
 }
 
 /// Says something on stderr that is not the answer itself.
@@ -207,6 +277,9 @@ fn error_text(error: &CliError, colour: bool) -> String {
     text
 }
 
+/// Blanks behind each column.
+const PADDING: usize = 2;
+
 /// A table with a line of titles.
 pub(crate) fn table(titles: &[&str], rows: Vec<Vec<Cell>>) -> String {
     let colour = env::colour_on_stdout();
@@ -214,6 +287,16 @@ pub(crate) fn table(titles: &[&str], rows: Vec<Vec<Cell>>) -> String {
     let numbers: Vec<bool> = (0..titles.len())
         .map(|at| rows.iter().any(|row| row.get(at).is_some_and(|it| it.number)))
         .collect();
+    let narrowest: Vec<u16> = (0..titles.len())
+        .map(|at| {
+            let cells = rows.iter().filter_map(|row| row.get(at)).map(Cell::narrowest);
+            cells.chain(titles.get(at).map(|it| it.chars().count())).max().unwrap_or(0)
+        })
+        .map(|it| u16::try_from(it + PADDING).unwrap_or(u16::MAX))
+        .collect();
+    // A narrow terminal breaks lines between words, and within them only if it has to.
+    let least = narrowest.iter().fold(0_u16, |sum, it| sum.saturating_add(*it));
+    let fits = table.width().is_some_and(|width| least <= width);
     table.set_header(titles.iter().map(|title| {
         let title = comfy_table::Cell::new(title);
         if colour { title.add_attribute(Attribute::Bold) } else { title }
@@ -221,9 +304,12 @@ pub(crate) fn table(titles: &[&str], rows: Vec<Vec<Cell>>) -> String {
     for row in rows {
         table.add_row(row.into_iter().map(|it| painted(it, colour)));
     }
-    for (at, number) in numbers.into_iter().enumerate() {
+    for (at, (number, narrowest)) in numbers.into_iter().zip(narrowest).enumerate() {
         if let Some(column) = table.column_mut(at) {
             column.set_padding((0, 2));
+            if fits {
+                column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(narrowest)));
+            }
             if number {
                 column.set_cell_alignment(CellAlignment::Right);
             }
@@ -271,7 +357,8 @@ fn trimmed(table: &Table) -> String {
     table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
-fn thousands(number: u64) -> String {
+/// A number with separators between thousands.
+pub(crate) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
@@ -315,6 +402,13 @@ mod tests {
             "error: 2 fields are wrong\n  name: is taken\nhint: see --help"
         );
         assert!(error_text(&error, true).contains("\x1b[1;31merror:\x1b[0m"));
+    }
+
+    #[test]
+    fn a_frame_replaces_what_was_there_and_does_not_scroll() {
+        assert_eq!(frame("a\nb\n", 0), "\x1b[Ha\x1b[K\nb\x1b[K\n\x1b[J");
+        assert_eq!(frame("a\nb\n", 3), frame("a\nb\n", 0));
+        assert_eq!(frame("a\nb\nc\n", 3), "\x1b[Ha\x1b[K\n… 2 lines more\x1b[K\n\x1b[J");
     }
 
     #[test]

@@ -2,11 +2,20 @@
 //!
 //! Knows the wire's numbers and their names; asks nobody.
 
+mod amount;
 mod target;
 mod time;
+mod weights;
+mod word;
 
+pub(crate) use amount::{
+    clock, clock_text, count, count_or_none, count_text, dollars, milli_text, money, money_text,
+    nanousd_text, percent, percent_text, price, price_text, share_text, thousandths,
+};
 pub(crate) use target::{target, target_text};
 pub(crate) use time::{age, duration, instant, millis, rfc3339, timestamp, timestamp_ms};
+pub(crate) use weights::{weights, weights_text};
+pub(crate) use word::{ACTION, MEASURE, MODE, PERIOD, PROFILE};
 
 use domain::catalog::{Dialect, Operation};
 use proto::{

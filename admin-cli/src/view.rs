@@ -3,12 +3,18 @@
 //! Fields have the names of the admin API, and every field is there.
 
 mod catalog;
+mod explain;
 mod key;
+mod limit;
+mod model;
 mod system;
 mod usage;
 
-pub(crate) use catalog::{AccountView, ModelView, ProviderView, RouteView, SettingsView, TeamView};
+pub(crate) use catalog::{AccountView, ProviderView, RouteView, SettingsView, TeamView};
+pub(crate) use explain::{ExplainView, Measures};
 pub(crate) use key::KeyView;
+pub(crate) use limit::{Leases, LimitStatusesView, LimitView, SimulationView};
+pub(crate) use model::ModelView;
 pub(crate) use system::StatusView;
 pub(crate) use usage::{UsageEntryView, UsageView};
 

@@ -65,6 +65,11 @@ fn help_has_examples_and_says_what_the_exit_codes_mean() {
     it.check("--help", 0, &["Examples:", "Exit codes:", "sluice up"]);
     it.check("help exit-codes", 0, &["3  not found", "5  not reached"]);
     it.check("exit-codes", 0, &["2  not understood"]);
+    it.check("limit set --help", 0, &["Examples:", "--rpm", "window-strict", "replaces the one"]);
+    it.check("limit status --help", 0, &["Examples:", "OVER is what", "--leases"]);
+    for noun in ["limit", "limit simulate", "limit reset", "explain", "model update"] {
+        it.check(&format!("{noun} --help"), 0, &["Examples:", "Usage:"]);
+    }
     for noun in ["account add", "key create", "route set", "usage", "config apply", "up", "down"] {
         it.check(&format!("{noun} --help"), 0, &["Examples:", "Usage:"]);
     }
@@ -86,10 +91,40 @@ fn what_is_not_understood_exits_with_2() {
 }
 
 #[test]
+fn limits_that_make_no_sense_are_told_what_to_write_instead() {
+    let it = Sluice::new();
+    it.check("limit set --rpm 60", 2, &["whose limit", "hint: name one: --key"]);
+    it.check("limit set --key a --team t --rpm 60", 2, &["--key with --team", "hint:"]);
+    it.check("limit set --key a --tokens 1M", 2, &["per which time", "--per minute"]);
+    it.check("limit set --key a --rpm 60k5", 2, &["--rpm", "100k"]);
+    it.check("limit set --key a --budget 500", 2, &["--budget", "500usd"]);
+    it.check("limit set --key a --budget 0.0000001usd", 2, &["millionth"]);
+    it.check("limit set --key a --rpd 5 --threshold 99%", 2, &["--account", "--warn"]);
+    it.check("limit set --key a --tokens 1 --per year", 2, &["minute, hour, day, week, month"]);
+    it.check("limit show team-a", 2, &["lim_", "--key team-a"]);
+    it.check("limit reset", 2, &["which limits?", "sluice limit list"]);
+    it.check("limit remove lim_1 --key a", 2, &["which of both"]);
+    it.check("limit simulate --id lim_1 --key a", 2, &["has one already"]);
+    it.check("limit simulate --key a --rpm 5 --since whenever", 2, &["--since", "whenever"]);
+    it.check("explain 42", 2, &["`42`", "x-request-id"]);
+    it.check("model update lab/x", 2, &["nothing to change"]);
+    it.check("model add lab/x --input-price 1", 2, &["half a price", "--output-price"]);
+    // What makes sense is sent, and there is nobody to send it to.
+    it.check("limit set --key a --rpm 60 --budget $5", 5, &["no server is known"]);
+    it.check("limit status --watch", 5, &["no server is known"]);
+}
+
+#[test]
 fn completions_are_for_every_shell() {
     let it = Sluice::new();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        it.check(&format!("completions {shell}"), 0, &["sluice", "account"]);
+        let parts = ["sluice", "account", "limit", "in-flight"];
+        let said = it.check(&format!("completions {shell}"), 0, &parts);
+        // Elvish and PowerShell complete flags but not their values.
+        if matches!(shell, "bash" | "zsh" | "fish") {
+            assert!(said.contains("window-strict"), "{shell}");
+        }
+        assert!(!said.contains("window_strict"), "{shell}");
     }
 }
 
@@ -147,6 +182,10 @@ fn a_manifest_is_checked_without_a_server() {
     let it = Sluice::new();
     it.write("good.yaml", "teams:\n  - name: red\nroutes:\n  - {alias: a, tiers: [[main@2]]}\n");
     it.check("config validate -f good.yaml --offline", 0, &["2 items"]);
+    it.write("limits.yaml", "limits:\n  - {key: a, requests: 60, per: minute}\n");
+    it.check("config validate -f limits.yaml --offline", 0, &["1 items"]);
+    it.write("limits.yaml", "limits:\n  - {key: a, budget: 500, per: minute}\n");
+    it.check("config validate -f limits.yaml --offline", 2, &["limits[0].budget", "500usd"]);
     it.write("bad.yaml", "teams:\n  - nmae: red\n");
     it.check("config validate -f bad.yaml --offline", 2, &["bad.yaml", "nmae", "line 2"]);
     it.check("config validate -f none.yaml --offline", 2, &["none.yaml"]);

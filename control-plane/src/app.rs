@@ -1,13 +1,16 @@
 //! Builds the control plane, runs it, and takes it apart in the right order.
 //!
-//! Start: ops port → secrets → control port → database → catalog → ready.
-//! End: unready → nothing new → sessions told → usage written → database stopped.
+//! Start: ops port → secrets → control port → database → catalog → lender → ready.
+//! End: unready → nothing new → sessions told → lead handed over → usage written → database
+//! stopped.
 
 use crate::{
     config::{Config, Tls},
     fleet::Fleet,
-    grpc::{self, Desk, SyncDesk, auth::Gate},
-    ledger, listener, metrics,
+    grpc::{self, Desk, PeerDesk, SyncDesk, auth::Gate},
+    ledger,
+    lender::{self, Lending, Office, Peers, Terms},
+    listener, metrics,
     publisher::Publisher,
     secrets,
     store::{Source, Store, StoreError, embedded::Embedded},
@@ -16,11 +19,16 @@ use crate::{
     web,
 };
 use anyhow::{Context, bail};
-use domain::time::Timestamp;
+use domain::{secret::Secret, time::Timestamp};
 use prost::Message;
 use runtime::{Process, backoff::Backoff};
 use std::{
-    fs, net::SocketAddr, os::unix::fs::DirBuilderExt, path::Path, sync::Arc, time::Duration,
+    fs,
+    net::SocketAddr,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 use tokio::{net::TcpListener, task::JoinHandle};
 use tonic_health::{ServingStatus, server::HealthReporter};
@@ -45,6 +53,14 @@ pub struct App {
     embedded: Option<Embedded>,
     serving: JoinHandle<()>,
     settling: JoinHandle<()>,
+    lending: Mutex<Lends>,
+}
+
+/// Lends as soon as the database is up to date.
+enum Lends {
+    Waiting(Box<Office>),
+    Begun(Lending),
+    Ended,
 }
 
 /// Runs until the process drains.
@@ -90,19 +106,29 @@ impl App {
         let publisher = Publisher::new(store.clone(), Arc::clone(&vault), readiness);
         let (ledger, books) = ledger::open(store.clone());
         let fleet = Fleet::default();
+        let terms = terms(&config, control_addr, &secrets.node_token)?;
+        let (lender, office) = lender::open(store.clone(), terms, &config.home, fleet.clone());
         let desk = Desk {
             store: store.clone(),
             vault: Arc::clone(&vault),
             publisher: Arc::clone(&publisher),
             fleet: fleet.clone(),
+            lender: lender.clone(),
             started_ms: runtime::clock::unix_ms(),
             database: if embedded.is_some() { "embedded" } else { "external" },
         };
         let publisher_of_sync = Arc::clone(&publisher);
-        let sync =
-            SyncDesk { publisher: publisher_of_sync, fleet, ledger, process: process.clone() };
+        let process_of_sync = process.clone();
+        let sync = SyncDesk {
+            publisher: publisher_of_sync,
+            fleet,
+            ledger,
+            lender,
+            process: process_of_sync,
+        };
+        let peer = PeerDesk { desk: desk.clone(), process: process.clone() };
         let (reporter, health) = tonic_health::server::health_reporter();
-        let services = grpc::routes(&desk, sync, health)?;
+        let services = grpc::routes(&desk, sync, peer, health)?;
         let gate = Gate::new(&secrets.operator_token, &secrets.node_token);
         let router = web::router(services, gate, &config.cors_origins);
 
@@ -111,11 +137,10 @@ impl App {
         let settling = tasks.spawn("ledger", books.run(process.shutdown.clone()));
         let serving =
             tasks.spawn("control port", listener::serve(control, tls, router, process.clone()));
-        let scheme = if config.tls == Tls::Off { "http" } else { "https" };
         let app = Self {
             control_addr,
             ops_addr,
-            scheme,
+            scheme: scheme(&config),
             process,
             store,
             vault,
@@ -123,6 +148,7 @@ impl App {
             embedded,
             serving,
             settling,
+            lending: Mutex::new(Lends::Waiting(Box::new(office))),
         };
         Ok(app)
     }
@@ -151,7 +177,19 @@ impl App {
         let publisher = Arc::clone(&self.publisher);
         tasks.spawn("publisher", publisher.run(shutdown.clone()));
         tasks.spawn("upkeep", keep_up(self.store.clone(), self.process.clone()));
+        self.lend();
         Ok(())
+    }
+
+    /// Begins to lend, or to run for it.
+    fn lend(&self) {
+        let mut lending = self.lending.lock().unwrap_or_else(PoisonError::into_inner);
+        *lending = match std::mem::replace(&mut *lending, Lends::Ended) {
+            Lends::Waiting(office) => {
+                Lends::Begun(office.run(self.publisher.watch(), &self.process))
+            }
+            other @ (Lends::Begun(_) | Lends::Ended) => other,
+        };
     }
 
     async fn try_open(&self) -> Result<(), StoreError> {
@@ -171,12 +209,43 @@ impl App {
     pub async fn stop(self) {
         // A task that panicked has ended too.
         let _ = self.serving.await;
+        let lending = self.lending.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Lends::Begun(lending) = lending {
+            lending.end().await;
+        }
         let _ = self.settling.await;
         self.store.close();
         if let Some(embedded) = self.embedded {
             let _ = tokio::task::spawn_blocking(move || embedded.stop()).await;
         }
     }
+}
+
+const fn scheme(config: &Config) -> &'static str {
+    match config.tls {
+        Tls::Off => "http",
+        Tls::Files { .. } | Tls::SelfSigned(_) => "https",
+    }
+}
+
+/// How this control plane takes part in lending.
+fn terms(config: &Config, control_addr: SocketAddr, token: &Secret) -> anyhow::Result<Terms> {
+    let own = || format!("{}://{control_addr}", scheme(config));
+    let address = match &config.advertise_url {
+        Some(url) => url.clone(),
+        // Somebody else cannot call where we listen on every address.
+        None if control_addr.ip().is_unspecified() => String::new(),
+        None => own(),
+    };
+    let own_ca = config.home.join("tls").join("ca.pem");
+    let ca: Option<PathBuf> = match (&config.peer_ca, &config.tls) {
+        (Some(ca), _) => Some(ca.clone()),
+        (None, Tls::SelfSigned(_)) => Some(own_ca),
+        (None, Tls::Off | Tls::Files { .. }) => None,
+    };
+    let peers =
+        Peers::new(ca.as_deref(), token).context("prepare the way to other control planes")?;
+    Ok(Terms { address, without_database: config.lend_without_database, peers })
 }
 
 /// The database's own user must be able to pass through.
@@ -201,12 +270,15 @@ async fn database(config: &Config) -> anyhow::Result<(Store, Option<Embedded>)> 
     Ok((store, Some(embedded)))
 }
 
-/// Makes partitions ahead of their days.
+/// Makes partitions ahead of their days, and removes windows that ended long ago.
 async fn keep_up(store: Store, process: Process) {
     loop {
         let now = Timestamp::from_unix_ms(runtime::clock::unix_ms());
         if let Err(error) = store.prepare_usage_days(now).await {
             tracing::warn!(%error, "prepare the usage table's next days");
+        }
+        if let Err(error) = store.forget_windows().await {
+            tracing::warn!(%error, "forget limits' windows of long ago");
         }
         tokio::select! {
             () = process.shutdown.draining() => return,

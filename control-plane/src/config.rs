@@ -82,6 +82,22 @@ pub const SPEC: Spec = Spec {
         )
         .or("5000"),
         Setting::new(
+            "advertise-url",
+            "SLUICE_ADVERTISE_URL",
+            "where other control planes over the same database reach this one, http(s)://host:port; without it, the control address, if that names one host",
+        ),
+        Setting::new(
+            "peer-ca",
+            "SLUICE_PEER_CA",
+            "PEM file of the CA that signed other control planes' certificates; without it, our own CA with tls-self-signed, else the public ones",
+        ),
+        Setting::new(
+            "lend-without-database",
+            "SLUICE_LEND_WITHOUT_DATABASE",
+            "limits are lent on while the database is away: only where this is the one control plane over it; always so with the private cluster",
+        )
+        .switch(),
+        Setting::new(
             "cors-origins",
             "SLUICE_CORS_ORIGINS",
             "origins of web pages that may call the admin API by grpc-web, comma between them",
@@ -116,6 +132,12 @@ pub struct Config {
     pub tls: Tls,
     /// Bounds of the connections to the database.
     pub pool: PoolSettings,
+    /// Where other control planes reach this one; `None`: at the control address.
+    pub advertise_url: Option<String>,
+    /// The CA of other control planes' certificates, PEM.
+    pub peer_ca: Option<PathBuf>,
+    /// Whether limits are lent on while the database is away.
+    pub lend_without_database: bool,
     /// Origins that may call by grpc-web.
     pub cors_origins: Vec<String>,
 }
@@ -169,6 +191,13 @@ pub fn parse(settings: &mut Settings) -> Option<Config> {
     }
     let statement_timeout_ms = bounded(settings, "statement-timeout-ms", 100, 600_000);
     let acquire_timeout_ms = bounded(settings, "acquire-timeout-ms", 100, 60_000);
+    let advertise_url = settings.get::<String>("advertise-url");
+    if let Some(url) = advertise_url.as_deref().filter(|it| !is_origin(it)) {
+        let text = format!("`{url}` is not a URL such as https://cp-1.example.org:7070");
+        settings.problem("advertise-url", text);
+    }
+    let peer_ca = settings.get::<PathBuf>("peer-ca");
+    let lend_without_database = settings.switch("lend-without-database");
     let cors_origins = list(settings, "cors-origins");
     for origin in &cors_origins {
         if !is_origin(origin) {
@@ -177,6 +206,7 @@ pub fn parse(settings: &mut Settings) -> Option<Config> {
         }
     }
     settings.problems().is_empty().then_some(())?;
+    let alone = database_url.is_none();
     Some(Config {
         control_addr: control_addr?,
         ops_addr: ops_addr?,
@@ -192,6 +222,10 @@ pub fn parse(settings: &mut Settings) -> Option<Config> {
             statement_timeout_ms: statement_timeout_ms?,
             acquire_timeout_ms: acquire_timeout_ms?,
         },
+        advertise_url,
+        peer_ca,
+        // Over its own cluster it is alone.
+        lend_without_database: lend_without_database || alone,
         cors_origins,
     })
 }
@@ -274,6 +308,28 @@ mod tests {
         assert!(config.control_addr.ip().is_loopback() && config.ops_addr.ip().is_loopback());
         assert_eq!(config.tls, Tls::Off);
         assert_eq!(config.pool.max_size, 16);
+    }
+
+    #[test]
+    fn it_lends_without_a_database_where_it_is_alone_or_told_so() {
+        let database = [("DATABASE_URL", "postgres://u@h/d")];
+        for (args, env, expected) in [
+            (&[][..], &[][..], true),
+            (&[], &database, false),
+            (&["--lend-without-database"], &database, true),
+        ] {
+            let (config, problems) = read(args, env);
+            assert_eq!(problems, "");
+            assert_eq!(config.unwrap().lend_without_database, expected, "{args:?} {env:?}");
+        }
+    }
+
+    #[test]
+    fn an_advertised_url_has_a_scheme_and_a_host() {
+        let (config, _) = read(&["--advertise-url", "https://cp-1.example:7070"], &[]);
+        assert_eq!(config.unwrap().advertise_url.unwrap(), "https://cp-1.example:7070");
+        let (config, problems) = read(&["--advertise-url", "cp-1.example:7070"], &[]);
+        assert!(config.is_none() && problems.contains("advertise-url"), "{problems}");
     }
 
     #[test]

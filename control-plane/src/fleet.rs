@@ -1,16 +1,23 @@
 //! The proxies that this control plane has seen, and how they are doing.
 //!
-//! Knows what sessions report. Knows no stream and no database.
+//! Knows what sessions report, and asks them how a request was decided. Knows no stream
+//! and no database.
+
+mod question;
+
+pub(crate) use question::Question;
 
 use crate::metrics;
 use domain::id::ProxyId;
+use proto::admin::v1::ExplainRequestResponse;
+use question::{Ears, Questions};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::{
-    sync::watch,
+    sync::{mpsc, watch},
     time::{Instant, timeout_at},
 };
 
@@ -66,6 +73,7 @@ pub(crate) struct Fleet(Arc<Inner>);
 struct Inner {
     members: Mutex<Members>,
     changed: watch::Sender<()>,
+    questions: Questions,
 }
 
 #[derive(Debug, Default)]
@@ -80,12 +88,18 @@ pub(crate) struct Seat {
     fleet: Fleet,
     id: ProxyId,
     session: u64,
+    _ears: Ears,
 }
 
 impl Fleet {
-    /// A proxy has connected. A session of it that is still open is forgotten: the
-    /// proxy has given it up.
-    pub(crate) fn join(&self, id: ProxyId, address: String, version: String) -> Seat {
+    /// A proxy has connected; it can be asked what is received. A session of it that is
+    /// still open is forgotten: the proxy has given it up.
+    pub(crate) fn join(
+        &self,
+        id: ProxyId,
+        address: String,
+        version: String,
+    ) -> (Seat, mpsc::Receiver<Question>) {
         let now = runtime::clock::unix_ms();
         let mut members = self.members();
         let session = members.next_session;
@@ -104,7 +118,13 @@ impl Fleet {
         members.forget_long_gone();
         drop(members);
         self.note_change();
-        Seat { fleet: self.clone(), id, session }
+        let (ears, questions) = self.listen(false);
+        (Seat { fleet: self.clone(), id, session, _ears: ears }, questions)
+    }
+
+    /// Where a proxy serves callers, if it was seen here.
+    pub(crate) fn address(&self, id: ProxyId) -> Option<String> {
+        self.members().by_id.get(&id).map(|(_, it)| it.address.clone())
     }
 
     /// Every proxy, sorted by address.
@@ -198,6 +218,11 @@ impl Seat {
         }
     }
 
+    /// The proxy answers a question.
+    pub(crate) fn explained(&self, number: u64, record: Option<ExplainRequestResponse>) {
+        self.fleet.answered(number, record);
+    }
+
     fn update(&self, change: impl FnOnce(&mut Member)) {
         let mut members = self.fleet.members();
         if let Some((session, member)) = members.by_id.get_mut(&self.id)
@@ -227,7 +252,7 @@ mod tests {
 
     fn join(fleet: &Fleet, id: u128) -> Seat {
         let id = ProxyId::from_uuid(Uuid::from_u128(id));
-        fleet.join(id, format!("127.0.0.1:{}", id.uuid().as_u128()), "1".into())
+        fleet.join(id, format!("127.0.0.1:{}", id.uuid().as_u128()), "1".into()).0
     }
 
     #[tokio::test]

@@ -7,9 +7,11 @@ pub(crate) mod auth;
 mod catalog;
 mod draft;
 mod key;
+mod limit;
 mod mask;
 mod model;
 mod page;
+mod peer;
 mod provider;
 mod refusal;
 mod route;
@@ -21,10 +23,12 @@ mod team;
 mod usage;
 mod write;
 
+pub(crate) use peer::PeerDesk;
 pub(crate) use sync::SyncDesk;
 
 use crate::{
     fleet::Fleet,
+    lender::Lender,
     publisher::{Published, Publisher},
     store::{Store, StoreError},
     vault::Vault,
@@ -32,12 +36,13 @@ use crate::{
 use proto::{
     admin::v1::{
         account_service_server::AccountServiceServer, catalog_service_server::CatalogServiceServer,
-        key_service_server::KeyServiceServer, model_service_server::ModelServiceServer,
-        provider_service_server::ProviderServiceServer, route_service_server::RouteServiceServer,
-        settings_service_server::SettingsServiceServer, system_service_server::SystemServiceServer,
-        team_service_server::TeamServiceServer, usage_service_server::UsageServiceServer,
+        key_service_server::KeyServiceServer, limit_service_server::LimitServiceServer,
+        model_service_server::ModelServiceServer, provider_service_server::ProviderServiceServer,
+        route_service_server::RouteServiceServer, settings_service_server::SettingsServiceServer,
+        system_service_server::SystemServiceServer, team_service_server::TeamServiceServer,
+        usage_service_server::UsageServiceServer,
     },
-    sync::v1::sync_service_server::SyncServiceServer,
+    sync::v1::{peer_service_server::PeerServiceServer, sync_service_server::SyncServiceServer},
 };
 use std::{future::Future, sync::Arc, time::Duration};
 use tokio::time::timeout;
@@ -50,7 +55,7 @@ const PATIENCE: Duration = Duration::from_millis(2_500);
 /// A change may hold 10,000 edits.
 const MOST_APPLY_BYTES: usize = 64 << 20;
 
-/// A proxy's largest message is a batch of usage.
+/// A proxy's largest message is a batch of usage, or what it says of all its leases.
 const MOST_SYNC_BYTES: usize = 16 << 20;
 
 /// What every admin service has at hand. Cheap to clone.
@@ -60,6 +65,7 @@ pub(crate) struct Desk {
     pub(crate) vault: Arc<Vault>,
     pub(crate) publisher: Arc<Publisher>,
     pub(crate) fleet: Fleet,
+    pub(crate) lender: Lender,
     pub(crate) started_ms: i64,
     /// What the database is: `embedded` or `external`.
     pub(crate) database: &'static str,
@@ -96,6 +102,7 @@ impl Desk {
 pub(crate) fn routes(
     desk: &Desk,
     sync: SyncDesk,
+    peer: PeerDesk,
     health: HealthServer<impl Health>,
 ) -> Result<Routes, tonic_reflection::server::Error> {
     let files = || {
@@ -105,6 +112,7 @@ pub(crate) fn routes(
     };
     let apply = CatalogServiceServer::new(desk.clone()).max_decoding_message_size(MOST_APPLY_BYTES);
     let sync = SyncServiceServer::new(sync).max_decoding_message_size(MOST_SYNC_BYTES);
+    let peer = PeerServiceServer::new(peer).max_decoding_message_size(MOST_SYNC_BYTES);
     // Not `Routes::default()`: that one has a fallback of its own.
     Ok(Routes::from(axum::Router::new())
         .add_service(ProviderServiceServer::new(desk.clone()))
@@ -113,11 +121,13 @@ pub(crate) fn routes(
         .add_service(RouteServiceServer::new(desk.clone()))
         .add_service(TeamServiceServer::new(desk.clone()))
         .add_service(KeyServiceServer::new(desk.clone()))
+        .add_service(LimitServiceServer::new(desk.clone()))
         .add_service(SettingsServiceServer::new(desk.clone()))
         .add_service(UsageServiceServer::new(desk.clone()))
         .add_service(SystemServiceServer::new(desk.clone()))
         .add_service(apply)
         .add_service(sync)
+        .add_service(peer)
         .add_service(health)
         .add_service(files().build_v1()?)
         .add_service(files().build_v1alpha()?))

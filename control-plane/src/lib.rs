@@ -4,12 +4,15 @@
 //! nothing of how a proxy serves a request.
 
 pub mod app;
+mod calendar;
 pub mod config;
 mod fleet;
 mod grpc;
 mod ledger;
+mod lender;
 mod listener;
 mod metrics;
+mod named;
 mod publisher;
 mod secrets;
 pub mod store;

@@ -1,5 +1,6 @@
 //! Every metric of the control plane, and nowhere else. Labels are closed sets.
 
+use domain::{limit::message::Why, time::Timestamp};
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use std::time::Duration;
 
@@ -20,6 +21,102 @@ pub(crate) fn describe() {
         "sluice_control_usage_write_seconds",
         "Time of one write of usage records, in seconds"
     );
+    describe_limits();
+}
+
+fn describe_limits() {
+    describe_gauge!(
+        "sluice_control_lender_leads",
+        "1 while this control plane lends limits, else 0"
+    );
+    describe_gauge!("sluice_control_lender_epoch", "The count of leaders, while this one leads");
+    describe_gauge!(
+        "sluice_control_lender_since_seconds",
+        "Since when this control plane leads, in seconds since the Unix epoch; 0: it does not"
+    );
+    describe_gauge!(
+        "sluice_control_lender_learning",
+        "1 while a new leader learns what was lent before it, else 0"
+    );
+    describe_gauge!(
+        "sluice_control_limits_active",
+        "Limits of which something is or was lent of late"
+    );
+    describe_gauge!("sluice_control_limits_switched", "Limits beyond their switch threshold");
+    describe_gauge!("sluice_control_limit_leases", "Leases of rates and seats that proxies hold");
+    describe_gauge!(
+        "sluice_control_limit_chunks",
+        "Chunks of windows and grants that proxies hold"
+    );
+    describe_gauge!(
+        "sluice_control_limit_over_milli",
+        "Let through beyond what limits promise, in thousandths of their units, summed up; should be 0"
+    );
+    describe_counter!("sluice_control_limit_grants_total", "Answers about a limit sent to proxies");
+    describe_counter!("sluice_control_limit_denied_total", "Those that gave nothing, by why");
+    describe_counter!(
+        "sluice_control_limit_grants_dropped_total",
+        "Messages to proxies that read too slowly or are gone"
+    );
+    describe_counter!(
+        "sluice_control_limit_window_failures_total",
+        "Orders on windows' rows that the database did not carry out"
+    );
+}
+
+/// Sums over all limits that are in use.
+#[derive(Debug, Default)]
+pub(crate) struct Lent {
+    pub(crate) limits: usize,
+    pub(crate) leases: usize,
+    pub(crate) chunks: usize,
+    pub(crate) switched: usize,
+    pub(crate) over_milli: u64,
+    pub(crate) learning: bool,
+}
+
+#[expect(clippy::cast_precision_loss, reason = "gauges are floats")]
+pub(crate) fn lent(sums: &Lent) {
+    gauge!("sluice_control_limits_active").set(sums.limits as f64);
+    gauge!("sluice_control_limits_switched").set(sums.switched as f64);
+    gauge!("sluice_control_limit_leases").set(sums.leases as f64);
+    gauge!("sluice_control_limit_chunks").set(sums.chunks as f64);
+    gauge!("sluice_control_limit_over_milli").set(sums.over_milli as f64);
+    gauge!("sluice_control_lender_learning").set(if sums.learning { 1.0 } else { 0.0 });
+}
+
+/// This control plane leads, by its epoch and since when; or it does not.
+#[expect(clippy::cast_precision_loss, reason = "gauges are floats")]
+pub(crate) fn leading(term: Option<(u64, Timestamp)>) {
+    gauge!("sluice_control_lender_leads").set(if term.is_some() { 1.0 } else { 0.0 });
+    let (epoch, since) = term.map_or((0, 0), |(epoch, since)| (epoch, since.unix_ms()));
+    gauge!("sluice_control_lender_epoch").set(epoch as f64);
+    gauge!("sluice_control_lender_since_seconds").set(since as f64 / 1_000.0);
+    if term.is_none() {
+        lent(&Lent::default());
+    }
+}
+
+pub(crate) fn grants_sent(answers: usize) {
+    counter!("sluice_control_limit_grants_total").increment(answers as u64);
+}
+
+pub(crate) fn limit_denied(why: Why) {
+    let why = match why {
+        Why::Exhausted => "exhausted",
+        Why::Learning => "learning",
+        Why::Unknown => "unknown",
+        Why::Unavailable => "unavailable",
+    };
+    counter!("sluice_control_limit_denied_total", "why" => why).increment(1);
+}
+
+pub(crate) fn grants_dropped() {
+    counter!("sluice_control_limit_grants_dropped_total").increment(1);
+}
+
+pub(crate) fn window_orders_failed(orders: usize) {
+    counter!("sluice_control_limit_window_failures_total").increment(orders as u64);
 }
 
 pub(crate) fn revision(revision: u64) {

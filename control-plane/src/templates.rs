@@ -1,11 +1,11 @@
 //! The built-in providers: reads `templates.toml`, which is data only.
 
 use domain::{
-    catalog::{AuthStyle, Dialect, Endpoint, Model, ModelId, Operation, Provider},
+    catalog::{AuthStyle, Dialect, Endpoint, Model, ModelId, Operation, Price, Provider},
     name::Name,
 };
 use serde::Deserialize;
-use std::{fmt::Display, str::FromStr};
+use std::{collections::BTreeMap, fmt::Display, str::FromStr};
 
 const TEMPLATES: &str = include_str!("templates.toml");
 
@@ -38,6 +38,27 @@ struct ProviderText {
     chat: Vec<String>,
     #[serde(default)]
     embeddings: Vec<String>,
+    #[serde(default)]
+    known: Vec<KnownText>,
+}
+
+/// What is known of a listed model.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KnownText {
+    model: String,
+    price: Option<PriceText>,
+    max_output_tokens: Option<u64>,
+}
+
+/// In nano-dollars per million tokens.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PriceText {
+    input: u64,
+    cached_input: u64,
+    cache_write: u64,
+    output: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -47,6 +68,7 @@ struct EndpointText {
     base_url: Option<String>,
     /// `bearer`, `none`, or the header that carries the credential.
     auth: String,
+    output_cap_field: Option<String>,
 }
 
 /// The templates that ship with this program.
@@ -58,14 +80,26 @@ pub(crate) fn built_in() -> Result<Vec<Template>, String> {
     file.provider.into_iter().map(template).collect()
 }
 
+/// The models that ship with this program, as they ship.
+pub(crate) fn models() -> BTreeMap<ModelId, Model> {
+    let templates = built_in().unwrap_or_default();
+    templates.into_iter().flat_map(|it| it.models).map(|it| (it.id.clone(), it)).collect()
+}
+
 fn template(text: ProviderText) -> Result<Template, String> {
     let name: Name = parse(&text.name)?;
     let models = [(text.chat, Operation::Chat), (text.embeddings, Operation::Embeddings)];
     let models = models.into_iter().flat_map(|(names, operation)| {
-        let provider = name.clone();
+        let (provider, known) = (name.clone(), &text.known);
         names.into_iter().map(move |it| {
-            let id = ModelId { provider: provider.clone(), name: parse(&it)? };
-            Ok(Model { id, operations: vec![operation], built_in: true })
+            let known = known.iter().find(|known| known.model == it);
+            Ok(Model {
+                id: ModelId { provider: provider.clone(), name: parse(&it)? },
+                operations: vec![operation],
+                built_in: true,
+                price: known.and_then(|it| it.price).map(price),
+                max_output_tokens: known.and_then(|it| it.max_output_tokens),
+            })
         })
     });
     let models = models.collect::<Result<_, String>>()?;
@@ -93,7 +127,13 @@ fn endpoint(text: EndpointText) -> Result<Endpoint, String> {
         "none" => AuthStyle::None,
         header => AuthStyle::Header(header.to_owned()),
     };
-    Ok(Endpoint { dialect, base_url: text.base_url, auth })
+    let EndpointText { base_url, output_cap_field, .. } = text;
+    Ok(Endpoint { dialect, base_url, auth, output_cap_field })
+}
+
+const fn price(text: PriceText) -> Price {
+    let PriceText { input, cached_input, cache_write, output } = text;
+    Price { input, cached_input, cache_write, output }
 }
 
 fn parse<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
@@ -159,6 +199,28 @@ mod tests {
                 let name = model.id.name.as_str();
                 let described = template.provider.model_patterns.iter().any(|it| it.matches(name));
                 assert!(described, "{}", model.id);
+            }
+        }
+    }
+
+    #[test]
+    fn only_the_demo_provider_has_prices_and_all_of_its_models_have_one() {
+        for template in built_in().unwrap() {
+            let demo = template.provider.name.as_str() == "demo";
+            for model in &template.models {
+                assert_eq!(model.price.is_some(), demo, "{}", model.id);
+            }
+        }
+    }
+
+    #[test]
+    fn the_maximum_of_output_goes_where_each_provider_takes_it() {
+        for template in built_in().unwrap() {
+            let name = template.provider.name.as_str();
+            let field =
+                ["openai", "azure-openai"].contains(&name).then_some("max_completion_tokens");
+            for endpoint in &template.provider.endpoints {
+                assert_eq!(endpoint.output_cap_field.as_deref(), field, "{name}");
             }
         }
     }

@@ -9,6 +9,8 @@ mod changes;
 mod database;
 #[path = "admin/frozen.rs"]
 mod frozen;
+#[path = "admin/limits.rs"]
+mod limits;
 #[path = "admin/nouns.rs"]
 mod nouns;
 #[path = "admin/outage.rs"]
@@ -19,5 +21,7 @@ mod plane;
 mod program;
 #[path = "admin/secrets.rs"]
 mod secrets;
+#[path = "admin/simulate.rs"]
+mod simulate;
 #[path = "admin/web.rs"]
 mod web;

@@ -5,6 +5,8 @@
 mod database;
 #[path = "store/fixture.rs"]
 mod fixture;
+#[path = "store/limits.rs"]
+mod limits;
 #[path = "store/migrations.rs"]
 mod migrations;
 #[path = "store/reading.rs"]

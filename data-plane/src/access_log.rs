@@ -1,14 +1,14 @@
 //! One line for each request, when it is over. No secrets, no bodies, no queries.
 
-use crate::{http::refusal::Refusal, metrics::Metrics};
+use crate::{explain::Record, http::refusal::Refusal, metrics::Metrics};
 use domain::{
-    catalog::{Dialect, Operation},
+    catalog::{Dialect, Limit, Operation},
     fault::Fault,
     id::{KeyId, RequestId},
     usage::{Outcome, UsageRecord},
 };
 use http::StatusCode;
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 /// What is known of a request so far, for its line.
 #[derive(Debug)]
@@ -20,11 +20,24 @@ pub(crate) struct Trace {
     pub(crate) alias: Option<String>,
     /// The revision that decides, if callers may know it.
     pub(crate) revealed_revision: Option<u64>,
+    /// The limits that the caller is subject to: its answer tells how they stand.
+    pub(crate) limits: Vec<Arc<Limit>>,
+    /// How it is decided, once there is something to decide.
+    pub(crate) record: Option<Arc<Record>>,
 }
 
 impl Trace {
     pub(crate) const fn new(request: RequestId, started: Instant) -> Self {
-        Self { request, started, operation: None, key: None, alias: None, revealed_revision: None }
+        Self {
+            request,
+            started,
+            operation: None,
+            key: None,
+            alias: None,
+            revealed_revision: None,
+            limits: Vec::new(),
+            record: None,
+        }
     }
 }
 
@@ -37,12 +50,16 @@ pub(crate) fn refused(metrics: &Metrics, trace: &Trace, dialect: Dialect, refusa
     let key = trace.key.map(tracing::field::display);
     let (request, status) = (trace.request, status.as_u16());
     let alias = trace.alias.as_deref();
+    let limit = refusal.limit().map(tracing::field::display);
+    if let Some(record) = &trace.record {
+        record.ended(status);
+    }
     if matches!(refusal, Refusal::Panicked) {
         tracing::error!(request_id = %request, "a request panicked");
     }
     tracing::info!(
         target: "access", request_id = %request, key, alias, status, outcome = "refused",
-        fault = %fault, duration_ms, "request"
+        limit, fault = %fault, duration_ms, "request"
     );
 }
 

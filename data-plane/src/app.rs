@@ -5,6 +5,7 @@ use crate::{
     config::Config,
     gateway::{Gateway, SnapshotCell},
     http::listener,
+    meter::Meter,
     snapshot_cache::{Cached, SnapshotCache},
     state_dir::StateDir,
     sync::{Setup, Sync, heartbeat::Load, link::Link, usage::UsageQueue},
@@ -35,10 +36,11 @@ async fn serve(config: Config, process: Process) -> anyhow::Result<()> {
     let starting = process.readiness.guard("starting");
     let ops = runtime::ops::serve(&process, config.ops_addr)?;
     let Some(kept) = take_state(&config, &process).await? else { return Ok(()) };
-    let link = Link::new(&config.control_url, config.control_ca.as_deref(), &config.node_token)?;
+    let link = Link::new(&config.control_urls, config.control_ca.as_deref(), &config.node_token)?;
     let cell = SnapshotCell::default();
     let usage = UsageQueue::new(config.usage_queue_max);
-    let gateway = Gateway::new(config.http, cell.clone(), usage.clone(), process.clone());
+    let meter = Meter::new(Arc::new(runtime::clock::steady_us));
+    let gateway = Gateway::new(config.http, cell.clone(), usage.clone(), meter, process.clone());
     let (address, listeners) = bind::listen(config.data_addr, config.workers)
         .with_context(|| format!("listen on {} for callers", config.data_addr))?;
     let data = format!("http://{address}");
@@ -54,6 +56,8 @@ async fn serve(config: Config, process: Process) -> anyhow::Result<()> {
             address: data.clone(),
             cell,
             usage,
+            meter: gateway.meter().clone(),
+            explainer: Arc::clone(&gateway.explainer),
             cache: kept.cache,
             cached: kept.cached,
             load: Arc::new(load),

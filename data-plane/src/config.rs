@@ -27,8 +27,8 @@ pub struct Config {
     pub data_addr: SocketAddr,
     /// Where `/livez`, `/readyz` and `/metrics` are served.
     pub ops_addr: SocketAddr,
-    /// The control plane: `https://…`, or `http://…` on loopback.
-    pub control_url: String,
+    /// The control plane's replicas, at least one: `https://…`, or `http://…` on loopback.
+    pub control_urls: Vec<String>,
     /// A PEM file of the certificates that the control plane's must descend from;
     /// `None`: the public roots.
     pub control_ca: Option<PathBuf>,
@@ -93,7 +93,7 @@ pub fn parse(settings: &mut Settings) -> Option<Config> {
     // Every part is read before any is given up, so that all problems are told at once.
     let data_addr = settings.require("data-addr");
     let ops_addr = settings.require("ops-addr");
-    let control_url = control_url(settings);
+    let control_urls = control_urls(settings);
     let control_ca = control_ca(settings);
     let node_token = node_token(settings);
     let state_dir = settings.require("state-dir");
@@ -108,7 +108,7 @@ pub fn parse(settings: &mut Settings) -> Option<Config> {
     Some(Config {
         data_addr: data_addr?,
         ops_addr: ops_addr?,
-        control_url: control_url?,
+        control_urls: control_urls?,
         control_ca: control_ca?,
         node_token: node_token?,
         state_dir: state_dir?,
@@ -152,11 +152,13 @@ fn workers(settings: &mut Settings) -> Option<usize> {
     }
 }
 
-/// The control plane's URL. Credentials travel on it: in plain text only on loopback.
-fn control_url(settings: &mut Settings) -> Option<String> {
+/// The URLs of the control plane's replicas. Credentials travel on them: in plain text only
+/// on loopback.
+fn control_urls(settings: &mut Settings) -> Option<Vec<String>> {
     let text: String = settings.require("control-url")?;
-    match check_control_url(&text) {
-        Ok(()) => Some(text),
+    let urls: Vec<_> = text.split(',').map(|it| it.trim().to_owned()).collect();
+    match urls.iter().try_for_each(|it| check_control_url(it)) {
+        Ok(()) => Some(urls),
         Err(why) => {
             settings.problem("control-url", why);
             None
@@ -305,6 +307,17 @@ mod tests {
         assert_eq!(config.usage_queue_max, 500_000);
         assert_eq!(config.max_config_age_ms, None);
         assert!(config.workers > 0);
+    }
+
+    #[test]
+    fn replicas_of_the_control_plane_are_named_with_commas_between_and_each_is_checked() {
+        let token = mint(KeyKind::Proxy, &[1; 32]);
+        let env = [("SLUICE_NODE_TOKEN", token.expose())];
+        let (config, _) = read(&["--control-url=https://a.test:1, http://[::1]:2"], &env);
+        assert_eq!(config.unwrap().control_urls, ["https://a.test:1", "http://[::1]:2"]);
+        let (config, told) = read(&["--control-url=https://a.test:1,http://b.test:2"], &env);
+        assert!(config.is_none() && told.contains("control-url"), "{told}");
+        assert!(read(&["--control-url=https://a.test:1,"], &env).0.is_none());
     }
 
     #[test]

@@ -2,12 +2,16 @@
 
 mod admit;
 mod attempt;
+mod charge;
 mod failure;
 pub(crate) mod models;
+mod order;
+mod passage;
 mod plan;
 mod receive;
 mod relay;
 mod settle;
+mod toll;
 mod watched;
 
 use crate::{
@@ -15,9 +19,11 @@ use crate::{
     gateway::Worker,
     http::{Asked, refusal::Refusal, reply::Reply},
 };
+use attempt::NoAnswer;
 use domain::catalog::Operation;
 use hyper::body::Incoming;
 use std::sync::Arc;
+use toll::Toll;
 
 /// A request for an operation, its body still to be read.
 pub(crate) struct Call<'a> {
@@ -36,13 +42,27 @@ pub(crate) async fn serve(worker: &Arc<Worker>, mut call: Call<'_>) -> Result<Re
     let gateway = &worker.gateway;
     let snapshot = gateway.snapshot().ok_or(Refusal::NotReady)?;
     let caller = admit::caller(&snapshot, call.asked, call.trace)?;
-    let received = receive::read(gateway, &mut call).await?;
-    let ask = receive::ask(&received, &mut call)?;
+    // Before it is known what is asked, only that limits are told which hold for all of it.
+    let early = || admit::standing(&snapshot, caller.key(), "");
+    let received = receive::read(gateway, &mut call).await;
+    let received = received.inspect_err(|_| call.trace.limits = early())?;
+    let ask = receive::ask(&received, &mut call);
+    let ask = ask.inspect_err(|_| call.trace.limits = early())?;
+    call.trace.limits = admit::standing(&snapshot, caller.key(), &ask.peek.model);
+    let record = admit::record(gateway, &snapshot, &caller, &ask);
+    call.trace.record = Some(Arc::clone(&record));
     let plan = plan::plan(&snapshot, &ask, &caller)?;
-    let admission = admit::admit(gateway, caller)?;
+    let toll = Toll::of(&snapshot, caller.key(), &ask, &plan);
+    let admission = admit::admit(gateway, caller, &toll, &ask, record).await?;
     let mut settlement = settle::open(gateway, &snapshot, admission, &ask);
-    match attempt::first_to_begin(worker, &snapshot, &mut settlement, &ask, &plan).await {
+    match attempt::first_to_begin(worker, &mut settlement, &toll, &ask, &plan).await {
         Ok(answer) => Ok(relay::to_caller(answer, settlement, &snapshot, &ask, &plan)),
-        Err(failed) => Ok(failure::to_caller(failed, settlement, &snapshot, &ask, &plan).await),
+        Err(NoAnswer::Failed(failed)) => {
+            Ok(failure::to_caller(failed, settlement, &snapshot, &ask, &plan).await)
+        }
+        Err(NoAnswer::NoRoom(refusal)) => {
+            settlement.withdraw();
+            Err(refusal)
+        }
     }
 }

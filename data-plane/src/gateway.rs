@@ -1,7 +1,14 @@
-//! What every request may borrow: the snapshot, the bounds, the usage queue, the counters.
+//! What every request may borrow: the snapshot, the bounds, what is held of limits, the
+//! usage queue, the counters.
 
 use crate::{
-    config::HttpConfig, http::body, metrics::Metrics, sync::usage::UsageQueue, upstream::Clients,
+    config::HttpConfig,
+    explain::{Explainer, KEPT},
+    http::body,
+    meter::Meter,
+    metrics::Metrics,
+    sync::usage::UsageQueue,
+    upstream::{Clients, Headroom, Thresholds},
 };
 use arc_swap::ArcSwapOption;
 use domain::snapshot::Snapshot;
@@ -21,6 +28,11 @@ pub struct Gateway {
     pub(crate) usage: UsageQueue,
     pub(crate) process: Process,
     pub(crate) metrics: Metrics,
+    pub(crate) meter: Meter,
+    /// How recent requests were decided.
+    pub explainer: Arc<Explainer>,
+    pub(crate) headroom: Headroom,
+    pub(crate) thresholds: Thresholds,
     /// Room for callers' connections.
     pub(crate) connections: Arc<Semaphore>,
     /// Room for request bodies, in units of [`body::ROOM_UNIT_BYTES`].
@@ -37,6 +49,7 @@ impl Gateway {
         http: HttpConfig,
         snapshot: SnapshotCell,
         usage: UsageQueue,
+        meter: Meter,
         process: Process,
     ) -> Arc<Self> {
         let room = |bound: usize| Arc::new(Semaphore::new(bound.min(Semaphore::MAX_PERMITS)));
@@ -45,6 +58,10 @@ impl Gateway {
             drains: room(http.max_drains),
             buffered: room(http.max_buffered_bytes / body::ROOM_UNIT_BYTES),
             metrics: Metrics::new(),
+            meter,
+            explainer: Arc::new(Explainer::new(KEPT, Arc::clone(&snapshot))),
+            headroom: Headroom::default(),
+            thresholds: Thresholds::default(),
             in_flight: AtomicU64::new(0),
             requests: AtomicU64::new(0),
             http,
@@ -52,6 +69,11 @@ impl Gateway {
             process,
             snapshot,
         })
+    }
+
+    /// What requests are limited by: for the side that speaks with the control plane.
+    pub fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     /// Requests that are being answered now.

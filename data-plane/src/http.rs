@@ -3,10 +3,12 @@
 pub(crate) mod body;
 pub(crate) mod endpoint;
 pub(crate) mod headers;
+pub(crate) mod limit_words;
 pub mod listener;
 pub(crate) mod refusal;
 pub(crate) mod reply;
 mod socket;
+pub(crate) mod standing;
 mod taking;
 
 use crate::{
@@ -38,10 +40,24 @@ pub(crate) async fn answer(
     let asked = Asked { dialect, stamp: &stamp, head: &head };
     let serving = AssertUnwindSafe(serve(worker, endpoint, asked, &mut body, &mut trace));
     let served = serving.catch_unwind().await.unwrap_or(Err(Refusal::Panicked));
+    let short = served.as_ref().err().and_then(Refusal::short_of);
     let mut reply = served.unwrap_or_else(|refusal| {
         access_log::refused(&worker.gateway.metrics, &trace, dialect, &refusal);
         Reply::refuse(&refusal, &stamp)
     });
+    if !trace.limits.is_empty() {
+        let now = runtime::clock::unix_ms();
+        let limits: Vec<_> = trace.limits.iter().collect();
+        let standing = worker.gateway.meter.standing(&limits);
+        let standing = standing.iter().map(|(limit, view)| match short {
+            Some((refused, left_milli)) if refused == limit.id => {
+                // What has come back since the refusal must not seem to contradict it.
+                (&**limit, standing::of_refused(*view, left_milli))
+            }
+            Some(_) | None => (&**limit, *view),
+        });
+        standing::write(standing, dialect, now, &mut reply.headers);
+    }
     if let Some(revision) = trace.revealed_revision {
         reply.credit_ourselves(revision);
     }

@@ -7,9 +7,11 @@
 mod access_log;
 pub mod app;
 pub mod config;
+pub mod explain;
 mod flow;
 pub mod gateway;
 pub mod http;
+pub mod meter;
 mod metrics;
 pub mod snapshot_cache;
 pub mod state_dir;

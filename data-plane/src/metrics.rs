@@ -3,6 +3,8 @@
 //! Handles are made once for each set of labels. Labels are closed enums and account
 //! names; never keys, models, or what a caller wrote.
 
+pub(crate) mod limits;
+
 use domain::{
     catalog::{Dialect, Operation},
     fault::Fault,

@@ -7,11 +7,14 @@ pub mod config_stream;
 pub mod freshness;
 pub mod heartbeat;
 pub mod link;
+mod quota;
 mod session;
 pub mod usage;
 
 use crate::{
+    explain::Explainer,
     gateway::SnapshotCell,
+    meter::Meter,
     snapshot_cache::{CacheWriter, Cached, SnapshotCache, keep_written},
 };
 use config_stream::Held;
@@ -19,13 +22,14 @@ use domain::id::ProxyId;
 use freshness::Freshness;
 use heartbeat::LoadProbe;
 use link::{Link, Lost};
+use quota::Quota;
 use runtime::{Process, backoff::Backoff, shutdown::Shutdown};
 use session::ComeBackAt;
 use std::{
     sync::Arc,
     time::{Duration, SystemTime},
 };
-use tokio::time::{Instant, interval, sleep, sleep_until};
+use tokio::time::{Instant, interval, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use usage::UsageQueue;
 use uuid::Uuid;
@@ -43,6 +47,9 @@ const COMPLAIN: Duration = Duration::from_secs(30);
 /// get home. Shorter than what the process is given after the cut.
 const AFTER_CUT: Duration = Duration::from_millis(1_500);
 
+/// How long leases that are given back at the end may take to get home.
+const GIVE_BACK: Duration = Duration::from_millis(300);
+
 /// What the control-plane side is made of.
 pub struct Setup {
     /// How to reach the control plane.
@@ -55,6 +62,10 @@ pub struct Setup {
     pub cell: SnapshotCell,
     /// Where requests leave their usage.
     pub usage: UsageQueue,
+    /// What requests are limited by.
+    pub meter: Meter,
+    /// What knows how recent requests were decided.
+    pub explainer: Arc<Explainer>,
     /// Where snapshots are kept over restarts.
     pub cache: SnapshotCache,
     /// What was kept there.
@@ -80,6 +91,8 @@ struct Side {
     address: String,
     held: Option<Held>,
     usage: UsageQueue,
+    quota: Quota,
+    explainer: Arc<Explainer>,
     freshness: Arc<Freshness>,
     cache: CacheWriter,
     load: LoadProbe,
@@ -97,6 +110,7 @@ impl Sync {
             let revision = it.held.revision();
             tracing::info!(revision, age_s = age.as_secs(), "starting from the cached snapshot");
             freshness.start_from(it.held.snapshot.clone(), age);
+            setup.meter.on_snapshot(&it.held.snapshot);
             it.held
         });
         let (cache, puts) = CacheWriter::pair();
@@ -108,6 +122,8 @@ impl Sync {
             address: setup.address,
             held,
             usage: setup.usage,
+            quota: Quota::new(setup.meter),
+            explainer: setup.explainer,
             freshness,
             cache,
             load: setup.load,
@@ -115,14 +131,17 @@ impl Sync {
         Self { link: setup.link, side, shutdown: process.shutdown.clone() }
     }
 
-    /// Keeps a session up until `finish`, then until all usage is acknowledged or the
-    /// process is cut.
+    /// Keeps a session up until `finish`, then until all usage is acknowledged and what is
+    /// held of limits is given back, or the process is cut.
     pub async fn run(mut self, finish: CancellationToken) {
         let usage = self.side.usage.clone();
         let freshness = self.side.freshness.clone();
+        let meter = self.side.quota.meter().clone();
         let done = async {
             finish.cancelled().await;
             usage.emptied().await;
+            // What does not get home is over by itself when it is not renewed.
+            let _ = timeout(GIVE_BACK, meter.give_back()).await;
         };
         let overdue = async {
             self.shutdown.cut().await;
@@ -157,6 +176,8 @@ async fn sessions(side: &mut Side, link: &Link) {
         let mut welcome: Option<Instant> = None;
         let parted = session::run(side, link, || welcome = Some(Instant::now())).await;
         side.freshness.lost();
+        side.quota.end();
+        link.turn();
         if welcome.is_some_and(|it| it.elapsed() >= LASTING) {
             backoff.reset();
             complained = None;
@@ -169,6 +190,13 @@ async fn sessions(side: &mut Side, link: &Link) {
             }
         }
     }
+}
+
+/// A random part of a time, so that proxies do not come back all at once.
+fn random_part(whole: Duration) -> Duration {
+    // Without entropy, half is as good as any other part.
+    let dice = getrandom::u32().unwrap_or(u32::MAX / 2);
+    whole.mul_f64(f64::from(dice) / f64::from(u32::MAX))
 }
 
 /// Says once that the control plane is lost, and why; then only now and then.

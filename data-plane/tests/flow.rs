@@ -12,10 +12,18 @@ mod failover;
 mod faithful;
 #[path = "flow/keys.rs"]
 mod keys;
+#[path = "flow/lender.rs"]
+mod lender;
 #[path = "flow/lifecycle.rs"]
 mod lifecycle;
+#[path = "flow/limits.rs"]
+mod limits;
+#[path = "flow/limits_of_accounts.rs"]
+mod limits_of_accounts;
 #[path = "flow/refusals.rs"]
 mod refusals;
+#[path = "flow/reservations.rs"]
+mod reservations;
 #[path = "flow/stage.rs"]
 mod stage;
 #[path = "flow/streams.rs"]

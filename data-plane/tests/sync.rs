@@ -7,10 +7,15 @@ mod fake;
 
 use domain::{catalog::Catalog, id::ProxyId, secret::Secret};
 use fake::{Book, Control, PATIENCE, Peer, account, catalog, delta, full, key, record, token};
-use proto::sync::v1::{Drain, session_request::Message as Said, session_response::Message as Say};
+use proto::sync::v1::{
+    Drain, LeaseGrant, QuotaGrants, QuotaSync, session_request::Message as Said,
+    session_response::Message as Say,
+};
 use runtime::Process;
 use sluice_data_plane::{
+    explain::Explainer,
     gateway::SnapshotCell,
+    meter::{Meter, Priority, Want},
     snapshot_cache::SnapshotCache,
     sync::{Setup, Sync, heartbeat::Load, link::Link, usage::UsageQueue},
 };
@@ -24,6 +29,7 @@ use uuid::Uuid;
 struct Proxy {
     cell: SnapshotCell,
     usage: UsageQueue,
+    meter: Meter,
     process: Process,
     finish: CancellationToken,
     running: JoinHandle<()>,
@@ -35,15 +41,22 @@ impl Proxy {
     }
 
     fn start_with(dir: &Path, url: &str, token: &Secret, max_age: Option<Duration>) -> Self {
+        Self::start_at(dir, &[url.to_owned()], token, max_age)
+    }
+
+    fn start_at(dir: &Path, urls: &[String], token: &Secret, max_age: Option<Duration>) -> Self {
         let process = Process::alone();
         let (cell, usage) = (SnapshotCell::default(), UsageQueue::new(5_000));
+        let meter = Meter::new(Arc::new(runtime::clock::steady_us));
         let (cache, cached) = SnapshotCache::open(dir, token).unwrap();
         let setup = Setup {
-            link: Link::new(url, None, token).unwrap(),
+            link: Link::new(urls, None, token).unwrap(),
             proxy: ProxyId::from_uuid(Uuid::from_u128(5)),
             address: "http://127.0.0.1:1".into(),
             cell: cell.clone(),
             usage: usage.clone(),
+            meter: meter.clone(),
+            explainer: Arc::new(Explainer::new(10, cell.clone())),
             cache,
             cached,
             load: Arc::new(|| Load { in_flight: 3, total: 9 }),
@@ -52,7 +65,7 @@ impl Proxy {
         let sync = Sync::prepare(setup, &process);
         let finish = CancellationToken::new();
         let running = process.tasks.spawn("sync", sync.run(finish.clone()));
-        Self { cell, usage, process, finish, running }
+        Self { cell, usage, meter, process, finish, running }
     }
 
     fn revision(&self) -> Option<u64> {
@@ -250,7 +263,10 @@ async fn no_more_usage_is_on_the_way_than_the_window_allows() {
     }
     // Two heartbeats later there is still nothing more.
     for _ in 0..2 {
-        let said = peer.hear().await.unwrap();
+        let mut said = peer.hear().await.unwrap();
+        while matches!(said, Said::Quota(_)) {
+            said = peer.hear().await.unwrap();
+        }
         let Said::Heartbeat(beat) = said else { panic!("beyond the window: {said:?}") };
         assert_eq!((beat.requests_in_flight, beat.requests_total), (3, 9));
         assert_eq!(beat.usage_pending, 4_000);
@@ -378,4 +394,89 @@ async fn a_control_plane_that_drains_is_left_and_come_back_to() {
     assert_eq!(register.revision, 4);
     proxy.runs(4, &catalog);
     proxy.stop().await;
+}
+
+#[tokio::test]
+async fn a_proxy_that_loses_a_control_plane_goes_to_the_next_replica() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut first, mut second) = (Control::start().await, Control::start().await);
+    let urls = [nowhere().await, first.url(), second.url()];
+    let proxy = Proxy::start_at(dir.path(), &urls, &token(1), None);
+    let (peer, _) = first.welcomed().await;
+    peer.say(Say::Drain(Drain { reconnect_within_ms: 10 })).await;
+    let (peer, _) = second.welcomed().await;
+    drop((peer, second));
+    first.welcomed().await;
+    proxy.stop().await;
+}
+
+/// What the proxy says of limits next.
+async fn quota(peer: &mut Peer) -> Option<QuotaSync> {
+    loop {
+        if let Said::Quota(sync) = peer.hear().await? {
+            return Some(sync);
+        }
+    }
+}
+
+fn lends(reply_to: &QuotaSync, grants: Vec<LeaseGrant>) -> Say {
+    Say::Quota(QuotaGrants {
+        epoch: 3,
+        stamp_us: 1_000_000,
+        reply_to_us: Some(reply_to.sent_us),
+        ttl_us: 8_000_000,
+        grants,
+        ..QuotaGrants::default()
+    })
+}
+
+#[tokio::test]
+async fn limits_are_asked_for_when_needed_renewed_and_given_back_at_the_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut control = Control::start().await;
+    let proxy = Proxy::start(&dir, &control.url());
+    let (mut peer, _) = control.welcomed().await;
+    let first = quota(&mut peer).await.unwrap();
+    assert!(first.whole && first.epoch == 0 && first.entries.is_empty(), "{first:?}");
+    let Say::Quota(hello) = lends(&first, vec![]) else { unreachable!() };
+    peer.say(Say::Quota(QuotaGrants { hello: true, ..hello })).await;
+    assert_eq!(quota(&mut peer).await.unwrap().epoch, 3);
+
+    let limit = fake::limit();
+    let wants = [Want { limit: &limit, milli: 1_000 }];
+    let lend = async {
+        let mut asked = quota(&mut peer).await.unwrap();
+        while asked.entries.first().is_none_or(|it| it.need_milli == 0) {
+            asked = quota(&mut peer).await.unwrap();
+        }
+        let entry = &asked.entries[0];
+        let grant = LeaseGrant {
+            of: entry.of.clone(),
+            incarnation: entry.incarnation,
+            seq: 1,
+            cap_milli: 5_000,
+            credit_milli: 5_000,
+            ..LeaseGrant::default()
+        };
+        peer.say(lends(&asked, vec![grant])).await;
+    };
+    let (reserved, ()) = tokio::join!(proxy.meter.reserve(&wants, Priority::Normal), lend);
+    reserved.unwrap().settle(|_| 1_000);
+    let again = proxy.meter.reserve(&wants, Priority::Normal).await.unwrap();
+    assert_eq!(again.parts()[0].waited_ms, 0, "what is held asks nobody");
+    again.settle(|_| 1_000);
+
+    let renewed = quota(&mut peer).await.unwrap();
+    assert_eq!(renewed.entries[0].held.as_ref().unwrap().level_milli, 3_000);
+    assert_eq!(renewed.entries[0].spent_milli, 2_000);
+    let given_back = async {
+        loop {
+            let sync = quota(&mut peer).await.unwrap();
+            peer.say(lends(&sync, vec![])).await;
+            if sync.entries.iter().any(|it| it.release) {
+                return;
+            }
+        }
+    };
+    tokio::join!(proxy.stop(), given_back);
 }

@@ -29,8 +29,14 @@ pub enum ErrorKind {
     TooLarge,
     /// The body is of a type or an encoding that we do not read: 415.
     UnsupportedMediaType,
-    /// A limit is used up: 429.
-    RateLimited,
+    /// A limit of requests is used up for now: 429.
+    RequestsLimited,
+    /// A limit of tokens is used up for now: 429.
+    TokensLimited,
+    /// A budget is used up, and waiting a moment is no use: 429 (Anthropic: 402).
+    BudgetExhausted,
+    /// The prompt alone is longer than a limit lets through: 400.
+    PromptTooLong,
     /// The headers are larger than we take: 431.
     HeadersTooLarge,
     /// The provider cannot do this: 501.
@@ -56,7 +62,7 @@ type Row = (StatusCode, &'static str, Option<&'static str>, &'static str);
 
 impl ErrorKind {
     /// Every kind.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 22] = [
         Self::InvalidRequest,
         Self::InvalidKey,
         Self::Forbidden,
@@ -66,7 +72,10 @@ impl ErrorKind {
         Self::RequestTimeout,
         Self::TooLarge,
         Self::UnsupportedMediaType,
-        Self::RateLimited,
+        Self::RequestsLimited,
+        Self::TokensLimited,
+        Self::BudgetExhausted,
+        Self::PromptTooLong,
         Self::HeadersTooLarge,
         Self::NotSupported,
         Self::Overloaded,
@@ -84,6 +93,10 @@ impl ErrorKind {
         match dialect {
             // Anthropic says 529 where others say 503, and its SDKs know it as such.
             Dialect::Anthropic if status.as_u16() == 503 => OVERLOADED,
+            // OpenAI has no other status for a budget than for a rate; only the code differs.
+            Dialect::Anthropic if matches!(self, Self::BudgetExhausted) => {
+                StatusCode::PAYMENT_REQUIRED
+            }
             Dialect::Anthropic | Dialect::OpenAi => status,
         }
     }
@@ -91,15 +104,16 @@ impl ErrorKind {
     const fn row(self) -> Row {
         const INVALID: &str = "invalid_request_error";
         const API: &str = "api_error";
+        const PERMISSION: &str = "permission_error";
+        const LIMITED: StatusCode = StatusCode::TOO_MANY_REQUESTS;
+        const EXCEEDED: Option<&str> = Some("rate_limit_exceeded");
         match self {
             Self::InvalidRequest => (StatusCode::BAD_REQUEST, INVALID, None, INVALID),
             Self::InvalidKey => {
                 let code = Some("invalid_api_key");
                 (StatusCode::UNAUTHORIZED, INVALID, code, "authentication_error")
             }
-            Self::Forbidden => {
-                (StatusCode::FORBIDDEN, "permission_error", None, "permission_error")
-            }
+            Self::Forbidden => (StatusCode::FORBIDDEN, PERMISSION, None, PERMISSION),
             Self::ModelNotFound => {
                 (StatusCode::NOT_FOUND, INVALID, Some("model_not_found"), "not_found_error")
             }
@@ -122,9 +136,14 @@ impl ErrorKind {
                 let code = Some("unsupported_media_type");
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID, code, INVALID)
             }
-            Self::RateLimited => {
-                let code = Some("rate_limit_exceeded");
-                (StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", code, "rate_limit_error")
+            Self::RequestsLimited => (LIMITED, "requests", EXCEEDED, "rate_limit_error"),
+            Self::TokensLimited => (LIMITED, "tokens", EXCEEDED, "rate_limit_error"),
+            Self::BudgetExhausted => {
+                (LIMITED, "insufficient_quota", Some("insufficient_quota"), "billing_error")
+            }
+            // The code upon which clients make their prompts shorter.
+            Self::PromptTooLong => {
+                (StatusCode::BAD_REQUEST, INVALID, Some("context_length_exceeded"), INVALID)
             }
             Self::HeadersTooLarge => {
                 let code = Some("headers_too_large");
@@ -264,6 +283,25 @@ mod tests {
     }
 
     #[test]
+    fn rates_and_budgets_are_told_apart_in_each_dialect() {
+        let of = |dialect, kind| parsed(&body(dialect, kind, "m", "req_1", None))["error"].clone();
+        for (kind, openai_type, code, anthropic_type) in [
+            (ErrorKind::RequestsLimited, "requests", "rate_limit_exceeded", "rate_limit_error"),
+            (ErrorKind::TokensLimited, "tokens", "rate_limit_exceeded", "rate_limit_error"),
+            (
+                ErrorKind::BudgetExhausted,
+                "insufficient_quota",
+                "insufficient_quota",
+                "billing_error",
+            ),
+        ] {
+            let openai = of(Dialect::OpenAi, kind);
+            assert_eq!((&openai["type"], &openai["code"]), (&json!(openai_type), &json!(code)));
+            assert_eq!(of(Dialect::Anthropic, kind)["type"], anthropic_type);
+        }
+    }
+
+    #[test]
     fn what_is_null_is_still_there() {
         let value = parsed(&body(Dialect::OpenAi, ErrorKind::InvalidRequest, "m", "req_1", None));
         let error = value["error"].as_object().unwrap();
@@ -280,7 +318,10 @@ mod tests {
             (ErrorKind::UnknownPath, 404, 404),
             (ErrorKind::MethodNotAllowed, 405, 405),
             (ErrorKind::TooLarge, 413, 413),
-            (ErrorKind::RateLimited, 429, 429),
+            (ErrorKind::RequestsLimited, 429, 429),
+            (ErrorKind::TokensLimited, 429, 429),
+            (ErrorKind::BudgetExhausted, 429, 402),
+            (ErrorKind::PromptTooLong, 400, 400),
             (ErrorKind::Internal, 500, 500),
             (ErrorKind::UpstreamFailed, 502, 502),
             (ErrorKind::NoAccount, 503, 529),

@@ -6,9 +6,12 @@
 
 mod depth;
 mod estimate;
+mod output;
 mod read;
 
 pub use depth::MAX_DEPTH;
+pub use output::Output;
+pub(crate) use output::Room;
 
 use read::{Envelope, Known, Options, Text};
 use serde_json::value::RawValue;
@@ -28,6 +31,8 @@ pub struct Peek<'a> {
     pub stream: bool,
     /// Whether an OpenAI stream would report its usage.
     pub stream_usage: StreamUsage,
+    /// How long the answer is asked to be.
+    pub output: Output,
     prompt: [Option<&'a str>; Known::PROMPTS],
 }
 
@@ -38,6 +43,26 @@ impl Peek<'_> {
     /// a flat 1,000. Reads all of that text again: call it only where nobody counted.
     pub fn input_text_estimate(&self) -> u64 {
         self.prompt.iter().flatten().fold(0, |sum, it| sum.saturating_add(estimate::of_raw(it)))
+    }
+
+    /// Guesses them on the high side, for what has to be set aside before anybody has
+    /// counted: three bytes to a token, rounded up; images flat as above.
+    pub fn input_reserve_estimate(&self) -> u64 {
+        let of = estimate::reserve_of_raw;
+        self.prompt.iter().flatten().fold(0, |sum, it| sum.saturating_add(of(it)))
+    }
+
+    /// The most output tokens that the request asks for: its greatest bound, for each of
+    /// its answers. `None`: it sets no bound.
+    pub fn asked_output(&self) -> Option<u64> {
+        self.output.largest().map(|it| it.saturating_mul(self.output.answers()))
+    }
+
+    /// Where in `body`, of which this is said, a bound named `field` can be written.
+    pub(crate) fn output_room(&self, body: &[u8], field: &str) -> Option<Room> {
+        let elsewhere = !output::is_known(field)
+            && std::str::from_utf8(body).is_ok_and(|it| read::has_key(it, field));
+        self.output.room(field).filter(|_| !elsewhere)
     }
 }
 
@@ -136,6 +161,7 @@ impl<'a> Looking<'a> {
             model_span: self.span(model),
             stream: self.stream(envelope.at(Known::Stream))?,
             stream_usage: self.stream_usage(envelope.at(Known::StreamOptions), open)?,
+            output: Output::of(envelope, open.saturating_add(1), |it| self.span(it)),
             prompt: envelope.prompts(),
         })
     }

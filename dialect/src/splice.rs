@@ -1,28 +1,49 @@
-//! Same dialect on both sides: the model's name is replaced, and nothing else touched.
+//! Same dialect on both sides: the model's name is replaced, a wish for the usage and a
+//! bound for the answer are added where they have to be, and nothing else is touched.
 
-use crate::peek::{Missing, Peek, StreamUsage};
+use crate::peek::{Missing, Peek, Room, StreamUsage};
 use bytes::Bytes;
 use std::ops::Range;
 
-/// The body to send upstream: `body` with `model` as the value of `model`, and with
-/// `stream_options.include_usage` made true if `ask_usage` says so.
+/// What is to be different in the body that goes upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change<'a> {
+    /// The value of `model`.
+    pub model: &'a str,
+    /// Whether `stream_options.include_usage` is made true.
+    pub ask_usage: bool,
+    /// A bound for the answer, if the request sets none.
+    pub output_cap: Option<OutputCap<'a>>,
+}
+
+/// A bound for an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutputCap<'a> {
+    /// What the provider calls it: `max_tokens`, `max_completion_tokens` or such.
+    pub field: &'a str,
+    /// Of each answer, in tokens.
+    pub tokens: u64,
+}
+
+/// The body to send upstream: `body` with the values of `change`.
 ///
 /// All other bytes stay as they are: whitespace, order, unknown fields, the spelling
 /// of numbers. With nothing to replace it is `body` itself, not a copy. `peek` must
 /// be what [`crate::peek::peek`] said of this `body`.
-pub fn splice(body: &Bytes, peek: &Peek<'_>, model: &str, ask_usage: bool) -> Bytes {
-    let name = (peek.model != model).then(|| Edit {
+pub fn splice(body: &Bytes, peek: &Peek<'_>, change: Change<'_>) -> Bytes {
+    let name = (peek.model != change.model).then(|| Edit {
         at: peek.model_span.clone(),
-        text: serde_json::Value::from(model).to_string().into(),
+        text: serde_json::Value::from(change.model).to_string().into(),
     });
     let usage = match &peek.stream_usage {
-        StreamUsage::NotAsked(Missing { at, text }) if ask_usage => {
+        StreamUsage::NotAsked(Missing { at, text }) if change.ask_usage => {
             Some(Edit { at: at.clone(), text: (*text).into() })
         }
         StreamUsage::NotAsked(_) | StreamUsage::Asked => None,
     };
-    let mut edits = [name, usage];
-    // The two never overlap: they are values of different keys.
+    let cap = change.output_cap.and_then(|it| bound(body, peek, it));
+    let mut edits = [name, usage, cap];
+    // They never overlap: they are values of different keys, or stand before all keys.
     edits.sort_by_key(|it| it.as_ref().map(|it| it.at.start));
     if edits.iter().all(Option::is_none) {
         return body.clone();
@@ -39,6 +60,18 @@ pub fn splice(body: &Bytes, peek: &Peek<'_>, model: &str, ask_usage: bool) -> By
     spliced.into()
 }
 
+/// Writes the bound, unless the request has one.
+fn bound(body: &[u8], peek: &Peek<'_>, cap: OutputCap<'_>) -> Option<Edit> {
+    let OutputCap { field, tokens } = cap;
+    Some(match peek.output_room(body, field)? {
+        Room::Value(at) => Edit { at, text: tokens.to_string().into() },
+        Room::Entry(at) => {
+            let key = serde_json::Value::from(field);
+            Edit { at, text: format!("{key}:{tokens},").into() }
+        }
+    })
+}
+
 struct Edit {
     at: Range<usize>,
     text: Box<str>,
@@ -49,10 +82,14 @@ mod tests {
     use super::*;
     use crate::peek::peek;
 
+    const fn plain(model: &str, ask_usage: bool) -> Change<'_> {
+        Change { model, ask_usage, output_cap: None }
+    }
+
     #[track_caller]
     fn check(body: &'static str, model: &str, ask_usage: bool, expected: &str) {
         let bytes = Bytes::from_static(body.as_bytes());
-        let spliced = splice(&bytes, &peek(&bytes).unwrap(), model, ask_usage);
+        let spliced = splice(&bytes, &peek(&bytes).unwrap(), plain(model, ask_usage));
         assert_eq!(std::str::from_utf8(&spliced).unwrap(), expected);
     }
 
@@ -87,7 +124,7 @@ mod tests {
                 (r#"{"stream_options":"#, r#" ,"model":"a"}"#),
             ] {
                 let body = Bytes::from(format!("{head}{options}{tail}"));
-                let spliced = splice(&body, &peek(&body).unwrap(), "bb", true);
+                let spliced = splice(&body, &peek(&body).unwrap(), plain("bb", true));
                 let head = head.replace(r#""a""#, r#""bb""#);
                 let tail = tail.replace(r#""a""#, r#""bb""#);
                 assert_eq!(spliced, format!("{head}{expected}{tail}"));
@@ -105,9 +142,73 @@ mod tests {
     fn with_nothing_to_replace_the_body_is_not_copied() {
         let body =
             Bytes::from_static(br#"{"model":"\u0061","stream_options":{"include_usage":true}}"#);
-        let spliced = splice(&body, &peek(&body).unwrap(), "a", true);
+        let spliced = splice(&body, &peek(&body).unwrap(), plain("a", true));
         assert_eq!(spliced.as_ptr(), body.as_ptr());
         let body = Bytes::from_static(br#"{"model":"a"}"#);
-        assert_eq!(splice(&body, &peek(&body).unwrap(), "a", false).as_ptr(), body.as_ptr());
+        let spliced = splice(&body, &peek(&body).unwrap(), plain("a", false));
+        assert_eq!(spliced.as_ptr(), body.as_ptr());
+    }
+
+    #[track_caller]
+    fn check_cap(body: &str, field: &str, expected: &str) {
+        let body = Bytes::from(body.to_owned());
+        let output_cap = Some(OutputCap { field, tokens: 64 });
+        let change = Change { output_cap, ..plain("a", false) };
+        assert_eq!(splice(&body, &peek(&body).unwrap(), change), expected);
+    }
+
+    #[test]
+    fn a_bound_is_written_where_the_caller_set_none() {
+        const NEW: &str = "max_completion_tokens";
+        for (body, field, expected) in [
+            (r#" {"model":"a"} "#, "max_tokens", r#" {"max_tokens":64,"model":"a"} "#),
+            (r#"{"model":"a"}"#, NEW, r#"{"max_completion_tokens":64,"model":"a"}"#),
+            (
+                r#"{"model":"a", "max_tokens" : null }"#,
+                "max_tokens",
+                r#"{"model":"a", "max_tokens" : 64 }"#,
+            ),
+            (r#"{"max_tokens":-1,"model":"a"}"#, "max_tokens", r#"{"max_tokens":64,"model":"a"}"#),
+            (
+                r#"{"max_tokens":null,"model":"a"}"#,
+                NEW,
+                r#"{"max_completion_tokens":64,"max_tokens":null,"model":"a"}"#,
+            ),
+            // Of another operation: chats are not bounded by it.
+            (
+                r#"{"max_output_tokens":1,"model":"a"}"#,
+                "max_tokens",
+                r#"{"max_tokens":64,"max_output_tokens":1,"model":"a"}"#,
+            ),
+            (r#"{"model":"a"}"#, "num\"predict", r#"{"num\"predict":64,"model":"a"}"#),
+        ] {
+            check_cap(body, field, expected);
+        }
+    }
+
+    #[test]
+    fn a_bound_that_the_caller_set_stays_whatever_it_is_called() {
+        for (given, field) in [
+            (r#""max_tokens":1"#, "max_tokens"),
+            (r#""max_tokens":1"#, "max_completion_tokens"),
+            (r#""max_completion_tokens":1"#, "max_tokens"),
+            (r#""max_completion_tokens":"x""#, "max_tokens"),
+            (r#""max_output_tokens":1"#, "max_output_tokens"),
+            (r#""num_pr\u0065dict":1"#, "num_predict"),
+        ] {
+            let body = format!(r#"{{"model":"a",{given}}}"#);
+            check_cap(&body, field, &body);
+        }
+    }
+
+    #[test]
+    fn all_changes_together_leave_one_json_object() {
+        let body = Bytes::from_static(br#"{ "model":"a","n":1}"#);
+        let output_cap = Some(OutputCap { field: "max_tokens", tokens: 9 });
+        let spliced =
+            splice(&body, &peek(&body).unwrap(), Change { output_cap, ..plain("b", true) });
+        let expected =
+            r#"{"stream_options":{"include_usage":true},"max_tokens":9, "model":"b","n":1}"#;
+        assert_eq!(spliced, expected);
     }
 }

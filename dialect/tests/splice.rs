@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use dialect::{
     peek::{StreamUsage, peek},
-    splice::splice,
+    splice::{Change, OutputCap, splice},
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -77,12 +77,23 @@ fn options() -> impl Strategy<Value = Option<String>> {
     prop_oneof![Just(None), Just(Some("null".to_owned())), object.prop_map(Some)]
 }
 
+/// The fields of a body that bound its answer, and what they may hold.
+fn bounds() -> impl Strategy<Value = Vec<(&'static str, &'static str)>> {
+    let value = prop::sample::select(vec!["null", "-1", "7", "9000", "1.5", "\"many\"", "1e99"]);
+    let field = prop::sample::subsequence(CAPS.to_vec(), 0..=CAPS.len());
+    (field, prop::collection::vec(value, CAPS.len()))
+        .prop_map(|(fields, values)| fields.into_iter().zip(values).collect())
+}
+
+const CAPS: [&str; 3] = ["max_tokens", "max_completion_tokens", "max_output_tokens"];
+
 prop_compose! {
     /// A request's body, and the model it names.
     fn body()(
         name in model(),
         escaped in any::<bool>(),
         options in options(),
+        bounds in bounds(),
         others in prop::collection::vec(("[xyz]_[a-z]{0,4}", value()), 0..5),
         places in any::<[prop::sample::Index; 2]>(),
         spaces in prop::array::uniform4(space()),
@@ -101,8 +112,16 @@ prop_compose! {
             let entry = format!("{c}\"stream_options\"{a}:{b}{options}{c}");
             entries.insert(places[1].index(entries.len() + 1), entry);
         }
+        for (at, (field, value)) in bounds.iter().enumerate() {
+            let entry = format!("{b}\"{field}\"{d}:{c}{value}{a}");
+            entries.insert(places[at % 2].index(entries.len() + 1), entry);
+        }
         (format!("{d}{{{}}}{c}{a}", entries.join(",")), name)
     }
+}
+
+const fn plain(model: &str, ask_usage: bool) -> Change<'_> {
+    Change { model, ask_usage, output_cap: None }
 }
 
 proptest! {
@@ -112,27 +131,37 @@ proptest! {
     fn the_result_says_the_same_but_for_the_spliced_values(
         (text, name) in body(),
         new in model(),
-        ask in any::<bool>(),
+        ask_usage in any::<bool>(),
+        cap in prop::option::of((prop::sample::select(CAPS.to_vec()), 0..u64::MAX)),
     ) {
         let body = Bytes::from(text.clone());
         let peek = peek(&body).unwrap();
         prop_assert_eq!(&peek.model, &name);
-        let spliced = splice(&body, &peek, &new, ask);
+        let output_cap = cap.map(|(field, tokens)| OutputCap { field, tokens });
+        let spliced = splice(&body, &peek, Change { model: &new, ask_usage, output_cap });
 
         let mut expected: Value = serde_json::from_str(&text).unwrap();
         expected["model"] = json!(new);
-        if ask {
+        if ask_usage {
             if expected["stream_options"].is_null() {
                 expected["stream_options"] = json!({});
             }
             expected["stream_options"]["include_usage"] = json!(true);
+        }
+        if let Some((field, tokens)) = cap {
+            let is_given = |name: &str| {
+                expected.get(name).is_some_and(|it| !it.is_null() && it.as_i64() != Some(-1))
+            };
+            if !is_given(field) && !is_given("max_tokens") && !is_given("max_completion_tokens") {
+                expected[field] = json!(tokens);
+            }
         }
         prop_assert_eq!(serde_json::from_slice::<Value>(&spliced).unwrap(), expected);
 
         // And what we would send is what we would take.
         let again = dialect::peek::peek(&spliced).unwrap();
         prop_assert_eq!(&again.model, &new);
-        if ask {
+        if ask_usage {
             prop_assert_eq!(again.stream_usage, StreamUsage::Asked);
         }
     }
@@ -142,7 +171,7 @@ proptest! {
         prop_assume!(name != new);
         let body = Bytes::from(text.clone());
         let peek = peek(&body).unwrap();
-        let spliced = splice(&body, &peek, &new, false);
+        let spliced = splice(&body, &peek, plain(&new, false));
         let (head, tail) = (&text[..peek.model_span.start], &text[peek.model_span.end..]);
         let value = Value::from(new.as_str()).to_string();
         prop_assert_eq!(spliced, format!("{head}{value}{tail}"));
@@ -151,7 +180,7 @@ proptest! {
     #[test]
     fn asking_for_usage_adds_one_run_of_bytes_or_replaces_one_word((text, name) in body()) {
         let body = Bytes::from(text.clone());
-        let spliced = splice(&body, &peek(&body).unwrap(), &name, true);
+        let spliced = splice(&body, &peek(&body).unwrap(), plain(&name, true));
         let spliced = std::str::from_utf8(&spliced).unwrap();
         let head = text.bytes().zip(spliced.bytes()).take_while(|(a, b)| a == b).count();
         let left = (text.len() - head).min(spliced.len() - head);
@@ -159,6 +188,24 @@ proptest! {
         let tail = tails.take_while(|(a, b)| a == b).count();
         let gone = &text[head..text.len() - tail];
         prop_assert!(["", "null", "false", "fals", "nul"].contains(&gone), "{gone:?}");
+    }
+
+    #[test]
+    fn a_bound_adds_one_run_of_bytes_or_replaces_one_value(
+        (text, name) in body(),
+        field in prop::sample::select(CAPS.to_vec()),
+    ) {
+        let body = Bytes::from(text.clone());
+        let output_cap = Some(OutputCap { field, tokens: 64 });
+        let change = Change { output_cap, ..plain(&name, false) };
+        let spliced = splice(&body, &peek(&body).unwrap(), change);
+        let spliced = std::str::from_utf8(&spliced).unwrap();
+        let head = text.bytes().zip(spliced.bytes()).take_while(|(a, b)| a == b).count();
+        let left = (text.len() - head).min(spliced.len() - head);
+        let tails = text.bytes().rev().zip(spliced.bytes().rev()).take(left);
+        let tail = tails.take_while(|(a, b)| a == b).count();
+        let gone = &text[head..text.len() - tail];
+        prop_assert!(["", "null", "-1"].contains(&gone), "{gone:?}");
     }
 
     #[test]

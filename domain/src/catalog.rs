@@ -1,22 +1,34 @@
-//! What operators edit: providers, accounts, models, routes, teams, keys, settings.
+//! What operators edit: providers, accounts, models, routes, teams, keys, limits, settings.
 //!
 //! A [`Catalog`] is a plain value at some revision. It is cheap to clone: its maps
 //! are shared and copied only where an edit touches them.
 
 mod account;
+mod alias;
 mod change;
 mod key_table;
+mod limit;
+mod limit_table;
 mod model;
+mod price;
 mod provider;
 mod route;
 mod setting;
+mod shards;
 mod team;
 mod virtual_key;
 
 pub use account::{Account, BaseUrl, ClientSettings};
+pub use alias::Alias;
 pub use change::Edit;
 pub use key_table::KeyTable;
+pub use limit::{
+    Action, Calendar, CalendarPeriod, Limit, LimitIdentity, Measure, MeasureKind, Mode, Period,
+    Rule, Span, Subject, Weights,
+};
+pub use limit_table::{LimitTable, SubjectRef};
 pub use model::{InvalidModelName, Model, ModelId, ModelName, Operation};
+pub use price::Price;
 pub use provider::{AuthStyle, Dialect, Endpoint, Provider};
 pub use route::{Route, Target, Tier};
 pub use setting::Settings;
@@ -46,6 +58,8 @@ pub struct Catalog {
     pub teams: Arc<BTreeMap<TeamId, Arc<Team>>>,
     /// Virtual keys, found by id and by fingerprint.
     pub keys: KeyTable,
+    /// Limits, found by id and by whom they limit.
+    pub limits: LimitTable,
     /// Peppers of the keys' fingerprints, by version.
     pub peppers: Arc<BTreeMap<u32, Pepper>>,
     /// Switches of the whole installation.
@@ -89,6 +103,8 @@ impl Catalog {
             }
             Edit::PutKey(it) => self.keys.insert(it),
             Edit::DeleteKey(id) => self.keys.remove(id),
+            Edit::PutLimit(it) => self.limits.insert(it),
+            Edit::DeleteLimit(id) => self.limits.remove(id),
             Edit::PutPepper(it) => {
                 Arc::make_mut(&mut self.peppers).insert(it.version(), it);
             }

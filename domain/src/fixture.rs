@@ -2,10 +2,10 @@
 
 use crate::{
     catalog::{
-        Account, AuthStyle, Catalog, ClientSettings, Dialect, Edit, Endpoint, Model, ModelId,
-        Operation, Provider, Route, Target, Team, Tier, VirtualKey,
+        Account, Action, AuthStyle, Catalog, ClientSettings, Dialect, Edit, Endpoint, Limit, Mode,
+        Model, ModelId, Operation, Provider, Route, Rule, Subject, Target, Team, Tier, VirtualKey,
     },
-    id::{AccountId, KeyId, TeamId},
+    id::{AccountId, KeyId, LimitId, TeamId},
     key::{Fingerprint, Pepper},
     name::Name,
     secret::Secret,
@@ -49,7 +49,12 @@ pub(crate) fn aggregator(text: &str, patterns: &[&str]) -> Provider {
 }
 
 pub(crate) fn endpoint(dialect: Dialect, base_url: Option<&str>) -> Endpoint {
-    Endpoint { dialect, base_url: base_url.map(str::to_owned), auth: AuthStyle::Bearer }
+    Endpoint {
+        dialect,
+        base_url: base_url.map(str::to_owned),
+        auth: AuthStyle::Bearer,
+        output_cap_field: None,
+    }
 }
 
 pub(crate) fn account(number: u8, text: &str, provider: &str) -> Account {
@@ -69,6 +74,8 @@ pub(crate) fn model(provider: &str, text: &str) -> Model {
         id: ModelId { provider: name(provider), name: text.parse().unwrap() },
         operations: vec![Operation::Chat],
         built_in: false,
+        price: None,
+        max_output_tokens: None,
     }
 }
 
@@ -104,6 +111,25 @@ pub(crate) fn key(number: u8) -> VirtualKey {
     }
 }
 
+pub(crate) fn limit_id(number: u8) -> LimitId {
+    LimitId::from_uuid(Uuid::from_u128(number.into()))
+}
+
+/// An enforced, strict limit.
+pub(crate) fn limit(number: u8, subject: Subject, rule: Rule) -> Limit {
+    Limit {
+        id: limit_id(number),
+        generation: 0,
+        subject,
+        rule: Arc::new(rule),
+        mode: Mode::Strict,
+        action: Action::Enforce,
+        warn_percent: None,
+        switch_percent: None,
+        queue_ms: 0,
+    }
+}
+
 pub(crate) fn pepper(version: u32) -> Edit {
     Edit::PutPepper(Pepper::new(version, [7; 32]))
 }
@@ -135,6 +161,12 @@ impl From<Route> for Edit {
 impl From<Team> for Edit {
     fn from(it: Team) -> Self {
         Self::PutTeam(Arc::new(it))
+    }
+}
+
+impl From<Limit> for Edit {
+    fn from(it: Limit) -> Self {
+        Self::PutLimit(Arc::new(it))
     }
 }
 

@@ -84,6 +84,10 @@ id!(
     RequestId, "req_", "a request"
 );
 id!(
+    /// A limit that an operator set.
+    LimitId, "lim_", "a limit"
+);
+id!(
     /// One proxy, kept over restarts of its process.
     ProxyId, "prx_", "a proxy"
 );

@@ -10,6 +10,7 @@ pub mod fault;
 mod fixture;
 pub mod id;
 pub mod key;
+pub mod limit;
 pub mod name;
 pub mod pattern;
 pub mod routing;

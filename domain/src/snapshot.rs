@@ -6,8 +6,10 @@
 mod check;
 mod defect;
 mod index;
+mod limits;
+mod touched;
 
-pub use defect::Defect;
+pub use defect::{Defect, LimitFault};
 pub use index::{Seat, SeatEndpoint};
 
 use crate::{
@@ -16,7 +18,8 @@ use crate::{
     key::Fingerprint,
 };
 use index::Index;
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
+use touched::Touched;
 
 /// A compiled catalog.
 #[derive(Debug, Clone)]
@@ -41,9 +44,12 @@ impl Snapshot {
     /// # Errors
     /// Every defect at once.
     pub fn build(catalog: Catalog, revision: u64) -> Result<Self, Vec<Defect>> {
-        let mut defects = check::all_but_keys(&catalog);
+        let mut defects = check::all_but_keys_and_limits(&catalog);
         for key in catalog.keys.iter() {
             check::key(&catalog, key, &mut defects);
+        }
+        for subject in catalog.limits.subjects() {
+            check::limits_of(&catalog, subject, &mut defects);
         }
         if defects.is_empty() {
             let index = Arc::new(Index::build(&catalog, None));
@@ -59,31 +65,19 @@ impl Snapshot {
     /// # Errors
     /// Every defect at once; `self` stays as it is.
     pub fn amend(&self, change: Vec<Edit>, revision: u64) -> Result<Self, Vec<Defect>> {
-        let only_keys = change.iter().all(Edit::is_about_keys);
-        // Only this can take from a key what it refers to: peppers are never deleted.
-        let all_keys = change.iter().any(|it| matches!(it, Edit::DeleteTeam(_)));
-        let put: BTreeSet<_> = change
-            .iter()
-            .filter_map(|it| if let Edit::PutKey(key) = it { Some(key.id) } else { None })
-            .collect();
+        let touched = Touched::by(&change, &self.catalog.limits);
         let mut catalog = self.catalog.clone();
         for edit in change {
             catalog.apply(edit);
         }
-        let mut defects = if only_keys { Vec::new() } else { check::all_but_keys(&catalog) };
-        for key in catalog.keys.iter().filter(|_| all_keys) {
-            check::key(&catalog, key, &mut defects);
-        }
-        for key in put.iter().filter(|_| !all_keys).filter_map(|it| catalog.keys.get(*it)) {
-            check::key(&catalog, key, &mut defects);
-        }
+        let defects = touched.defects(&catalog);
         if !defects.is_empty() {
             return Err(defects);
         }
-        let index = if only_keys {
-            Arc::clone(&self.index)
-        } else {
+        let index = if touched.index {
             Arc::new(Index::build(&catalog, Some(&self.index)))
+        } else {
+            Arc::clone(&self.index)
         };
         Ok(Self { revision, catalog, index })
     }

@@ -1,5 +1,7 @@
 //! An operator of a control plane, over gRPC.
 
+pub mod limits;
+
 use crate::patience::until;
 use anyhow::{Context, Result};
 use proto::admin::v1::{

@@ -1,5 +1,6 @@
 //! The figures that Sluice promises, measured on the built programs of this machine.
 
+pub mod limits;
 pub mod load;
 pub mod report;
 pub mod revocation;
@@ -9,7 +10,7 @@ pub mod start;
 use report::Figure;
 
 /// What is measured, by the name it is asked for on the command line.
-pub const FIGURES: [&str; 4] = ["revocation", "scale", "start", "load"];
+pub const FIGURES: [&str; 5] = ["revocation", "scale", "start", "load", "limits"];
 
 /// Measures one of [`FIGURES`].
 ///
@@ -21,6 +22,7 @@ pub async fn measure(name: &str) -> anyhow::Result<Vec<Figure>> {
         "scale" => scale::measure().await,
         "start" => start::measure().await,
         "load" => load::measure().await,
+        "limits" => limits::measure().await,
         other => anyhow::bail!("`{other}` is no figure: expected {}", FIGURES.join(", ")),
     }
 }

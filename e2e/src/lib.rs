@@ -6,10 +6,15 @@
 pub mod admin;
 pub mod bench;
 pub mod caller;
+pub mod chaos;
 pub mod demo;
+pub mod fleet;
 pub mod house;
+pub mod judge;
+pub mod load;
 pub mod patience;
 pub mod ports;
 pub mod program;
 pub mod stack;
+pub mod wire;
 pub mod witness;

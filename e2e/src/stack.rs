@@ -138,6 +138,14 @@ impl Stack {
         self.control_port.url()
     }
 
+    /// Where the control plane's `/metrics` are.
+    ///
+    /// # Errors
+    /// When it announced no such place.
+    pub fn control_ops(&self) -> Result<&str> {
+        self.control.url("ops")
+    }
+
     /// The folder of everything this stack writes.
     pub fn folder(&self) -> &Path {
         self.folder.path()

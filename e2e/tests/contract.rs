@@ -27,8 +27,9 @@ const UNITS: &[(&str, &str)] = &[
     ("_per_minute", "minute"),
 ];
 
-/// The one RPC whose messages are streams and named after what a stream is.
-const STREAMING: &[&str] = &["sluice.sync.v1.SyncService.Session"];
+/// The RPCs whose messages are streams.
+const STREAMING: &[&str] =
+    &["sluice.sync.v1.SyncService.Session", "sluice.sync.v1.PeerService.Forward"];
 
 #[test]
 fn files_lie_where_their_package_says_and_packages_have_a_version() {
@@ -226,13 +227,16 @@ fn comments_name_the_unit_of_what_they_explain() {
 }
 
 #[test]
-fn the_number_that_quotas_will_need_is_kept() {
+fn quotas_have_the_number_that_was_kept_for_them_and_users_have_theirs() {
     let files = contract();
+    let message = |name: &str| files.iter().flat_map(messages).find(|it| it.0 == name).unwrap().1;
     for name in ["sluice.sync.v1.SessionRequest", "sluice.sync.v1.SessionResponse"] {
-        let message = files.iter().flat_map(messages).find(|(place, _)| place == name).unwrap().1;
-        let kept = message.reserved_range.iter().any(|range| range.start() <= 3 && 3 < range.end());
-        assert!(kept, "{name} does not reserve 3");
+        let quota = message(name).field.iter().find(|it| it.name() == "quota").unwrap();
+        assert_eq!(quota.number(), 3, "{name}");
     }
+    let subject = message("sluice.admin.v1.LimitSubject");
+    let kept = subject.reserved_range.iter().any(|it| it.start() <= 9 && 9 < it.end());
+    assert!(kept, "LimitSubject does not reserve 9");
 }
 
 fn root() -> PathBuf {

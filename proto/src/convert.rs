@@ -2,6 +2,9 @@
 
 pub mod catalog;
 pub mod key;
+pub mod limit;
+mod price;
+pub mod quota;
 pub mod snapshot;
 pub mod usage;
 

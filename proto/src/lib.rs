@@ -26,6 +26,7 @@ pub mod sync {
     #[expect(
         clippy::allow_attributes,
         clippy::allow_attributes_without_reason,
+        clippy::too_many_lines,
         reason = "generated"
     )]
     pub mod v1 {

@@ -150,4 +150,7 @@ pub(crate) struct ClientFlags {
     /// Whether streamed OpenAI requests stay as they are, and their usage an estimate
     #[arg(long, value_name = "BOOL")]
     pub(crate) keep_stream_options: Option<bool>,
+    /// Whether requests without a maximum of output tokens stay so, though a limit reserves one
+    #[arg(long, value_name = "BOOL")]
+    pub(crate) keep_output_open: Option<bool>,
 }

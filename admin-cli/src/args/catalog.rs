@@ -53,6 +53,9 @@ pub(crate) struct ProviderFlags {
     /// How its credential is shown: `bearer`, `header:NAME` or `none`
     #[arg(long, value_name = "STYLE", value_parser = spell::auth)]
     pub(crate) auth: Option<v1::AuthStyle>,
+    /// In which field its chat requests take their maximum of output tokens; '' is `max_tokens`
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) output_cap_field: Option<String>,
     /// The variable that usually holds its credential
     #[arg(long, value_name = "VARIABLE")]
     pub(crate) env_var: Option<String>,
@@ -90,17 +93,30 @@ pub(crate) enum ModelCommand {
     /// Show one model
     Show(ModelName),
     /// Add a model that is listed to callers
-    #[command(alias = "create")]
-    #[command(after_help = "Examples:\n  sluice model add openai/gpt-5-mini\n  \
-                            sluice model add lab/embed-1 --operations embeddings")]
+    #[command(alias = "create", after_help = MODEL_ADD_EXAMPLES)]
     Add(ModelFlags),
-    /// Change what a model can be asked
-    #[command(after_help = "Examples:\n  sluice model update lab/embed-1 --operations embeddings")]
+    /// Change a model; what is not named stays
+    #[command(alias = "set", after_help = MODEL_UPDATE_EXAMPLES)]
     Update(ModelChange),
     /// Remove a model from the list
     #[command(visible_alias = "rm", alias = "delete")]
     Remove(ModelName),
 }
+
+const MODEL_ADD_EXAMPLES: &str = "\
+Examples:
+  sluice model add openai/gpt-5-mini --input-price 0.25 --output-price 2
+  sluice model add lab/embed-1 --operations embeddings";
+
+const MODEL_UPDATE_EXAMPLES: &str = "\
+Examples:
+  sluice model update openai/gpt-4o-mini --input-price 0.15 --cached-input-price 0.075 \\
+         --output-price 0.6 --max-output-tokens 16384
+  sluice model update lab/embed-1 --operations embeddings
+  sluice model update lab/embed-1 --no-price                   not known again
+
+A limit in money refuses requests to models without a price. Limits reserve a request's
+maximum of output tokens, and the model's where the request says none.";
 
 /// Which model.
 #[derive(Debug, Args)]
@@ -119,17 +135,46 @@ pub(crate) struct ModelFlags {
     #[arg(long, value_name = "OPERATION", value_delimiter = ',', default_value = "chat")]
     #[arg(value_parser = spell::operation)]
     pub(crate) operations: Vec<v1::Operation>,
+    #[command(flatten)]
+    pub(crate) price: PriceFlags,
 }
 
-/// What a model can be asked from now on.
+/// Changes of a model.
 #[derive(Debug, Args)]
 pub(crate) struct ModelChange {
     #[command(flatten)]
     pub(crate) name: ModelName,
     /// What it can be asked: chat, embeddings, count_tokens; repeat or use commas
-    #[arg(long, value_name = "OPERATION", value_delimiter = ',', required = true)]
+    #[arg(long, value_name = "OPERATION", value_delimiter = ',')]
     #[arg(value_parser = spell::operation)]
     pub(crate) operations: Vec<v1::Operation>,
+    #[command(flatten)]
+    pub(crate) price: PriceFlags,
+    /// Its price is not known any more
+    #[arg(long, conflicts_with_all = ["input_price", "cached_input_price"])]
+    #[arg(conflicts_with_all = ["cache_write_price", "output_price"])]
+    pub(crate) no_price: bool,
+}
+
+/// What its tokens cost, and how many it gives.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Price, in dollars per million tokens")]
+pub(crate) struct PriceFlags {
+    /// Of input
+    #[arg(long, value_name = "PRICE", value_parser = spell::price)]
+    pub(crate) input_price: Option<u64>,
+    /// Of input read from the provider's prompt cache [default: as input]
+    #[arg(long, value_name = "PRICE", value_parser = spell::price)]
+    pub(crate) cached_input_price: Option<u64>,
+    /// Of input written to the provider's prompt cache [default: as input]
+    #[arg(long, value_name = "PRICE", value_parser = spell::price)]
+    pub(crate) cache_write_price: Option<u64>,
+    /// Of output, reasoning included
+    #[arg(long, value_name = "PRICE", value_parser = spell::price)]
+    pub(crate) output_price: Option<u64>,
+    /// The most output tokens that it can give to one request; 0: not known
+    #[arg(long, value_name = "TOKENS", value_parser = spell::count_or_none)]
+    pub(crate) max_output_tokens: Option<u64>,
 }
 
 /// What to do with routes.
@@ -259,6 +304,14 @@ pub(crate) struct SetSettings {
     /// Whether answers go without the `x-sluice-*` headers
     #[arg(long, group = "setting", value_name = "BOOL")]
     pub(crate) hide_route: Option<bool>,
+    /// What limits reserve for the output of a request that says no maximum, where the model's
+    /// own is not known
+    #[arg(long, group = "setting", value_name = "TOKENS", value_parser = spell::count)]
+    pub(crate) default_output_tokens: Option<u64>,
+    /// For how many proxies limits in availability mode set a share aside: 1 to 1000
+    #[arg(long, group = "setting", value_name = "NUMBER")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) fallback_proxies: Option<u32>,
     #[command(flatten)]
     pub(crate) wait: Wait,
 }

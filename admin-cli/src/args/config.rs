@@ -50,7 +50,7 @@ A file, YAML or JSON, looks like this; every part may be left out:
     - {name: eu, provider: openai, credential_file: eu.key,
        base_urls: [{dialect: openai, url: 'https://eu.api.openai.com/v1'}]}
   models:
-    - {provider: lab, name: lab-embed, operations: [embeddings]}
+    - {provider: lab, name: lab-embed, operations: [embeddings], price: {input: 0.02, output: 0}}
   routes:
     - {alias: chat, tiers: [[main/gpt-4o@3, eu/gpt-4o], [main/gpt-4o-mini]]}
   teams:
@@ -58,10 +58,15 @@ A file, YAML or JSON, looks like this; every part may be left out:
   keys:
     - {name: intern, team: research, expires_at: 2026-01-31T00:00:00Z,
        allowed_models: ['gpt-*']}
+  limits:
+    - {key: intern, requests: 60, per: minute}
+    - {team: research, budget: 500usd, per: month, timezone: Asia/Shanghai, warn: 80%}
+    - {account: eu, model: gpt-4o, tokens: 1M, per: forever, threshold: 99%}
   settings: {max_attempts: 3, attempt_deadline_ms: 60000, hide_route: false}
 
 All of it is one revision, or none of it. An account without credential_env and
-credential_file keeps the credential it has. The text of a new key is shown once.";
+credential_file keeps the credential it has. The text of a new key is shown once. A limit has
+the fields that `sluice limit set` has as flags.";
 
 /// A manifest's file.
 #[derive(Debug, Args)]

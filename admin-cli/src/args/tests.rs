@@ -37,8 +37,30 @@ fn the_commands_of_the_readme_are_understood() {
         "provider add lab --endpoint openai=https://h/v1 --pattern a-*,b-* --aggregator",
         "provider update lab --aggregator false",
         "model add lab/x --operations chat,embeddings",
+        "model add lab/x --input-price 0.15 --output-price $0.6 --max-output-tokens 16k",
+        "model update lab/x --cached-input-price 0 --cache-write-price 0.2",
+        "model set lab/x --no-price",
+        "provider update lab --output-cap-field max_completion_tokens",
+        "account update main --keep-output-open true",
+        "limit set --key team-a --rpm 60 --tpm 100k --rpd 1000 --max-tokens-per-request 4000",
+        "limit set --account free-1 --tokens 1M --per month --threshold 99%",
+        "limit set --team research --budget 500usd --per month --timezone Asia/Shanghai --wait",
+        "limits add --everything --rph 1 --tph 2 --tpd 5M --max-in-flight 8 --reset-at 08:00",
+        "limit set --key k --alias a --rpm 1 --profile window_strict --mode availability --shadow",
+        "limit set --key k --tpm 1 --weights input=100,cached=10 --warn 80% --queue 500ms",
+        "limit list",
+        "limit ls --team t -o json",
+        "limit show lim_1 lim_2",
+        "limit show --account a --model m",
+        "limit reset lim_1 --wait",
+        "limit delete --key k --wait --wait-timeout 5s",
+        "limit simulate --since 7d --until 2026-01-31 --key k --rpm 5",
+        "limit simulate --id lim_1 --requests 5 --profile window-strict",
+        "limit status --watch --interval 500ms --all --leases --provider p",
+        "explain req_1 -o json",
         "team add red --description reds",
         "settings set --max-attempts 5",
+        "settings set --default-output-tokens 8k --fallback-proxies 4",
         "config apply -f - --dry-run --expected-revision 7",
         "config export --without-keys",
         "config validate -f m.yaml --offline",
@@ -62,7 +84,17 @@ fn what_makes_no_sense_is_refused() {
         ("route set chat", ErrorKind::MissingRequiredArgument),
         ("route set chat --tier /x", ErrorKind::ValueValidation),
         ("settings set", ErrorKind::MissingRequiredArgument),
-        ("model update lab/x", ErrorKind::MissingRequiredArgument),
+        ("model update lab/x --no-price --output-price 1", ErrorKind::ArgumentConflict),
+        ("model add lab/x --input-price cheap", ErrorKind::ValueValidation),
+        ("settings set --fallback-proxies 0", ErrorKind::ValueValidation),
+        ("limit set --key k --rpm 1.5", ErrorKind::ValueValidation),
+        ("limit set --key k --budget 500", ErrorKind::ValueValidation),
+        ("limit set --key k --rpm 5 --profile gcra", ErrorKind::InvalidValue),
+        ("limit set --key k --rpd 5 --reset-at 24:00", ErrorKind::ValueValidation),
+        ("limit set --key k --tokens 5 --per year", ErrorKind::InvalidValue),
+        ("limit status --interval 1s", ErrorKind::MissingRequiredArgument),
+        ("limit", ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand),
+        ("explain", ErrorKind::MissingRequiredArgument),
         ("up --proxies 0", ErrorKind::ValueValidation),
         ("up --data-addr nowhere", ErrorKind::ValueValidation),
         ("usage --by colour", ErrorKind::InvalidValue),
@@ -94,10 +126,15 @@ fn every_noun_has_examples_and_they_are_understood() {
     for noun in nouns.get_subcommands().filter(|it| it.get_name() != "exit-codes") {
         let help = noun.get_after_help().map(ToString::to_string).unwrap_or_default();
         assert!(help.contains("Examples:"), "{}", noun.get_name());
+        let verbs = noun.get_subcommands().filter_map(clap::Command::get_after_help);
+        let help = verbs.map(ToString::to_string).fold(help, |all, it| format!("{all}\n{it}"));
+        let help = help.replace("\\\n", "");
         for line in help.lines().filter_map(|it| it.trim().strip_prefix("sluice ")) {
             // What is explained, or is for the shell, is not typed to us.
-            let end = ["   ", " > ", " \\"].iter().filter_map(|it| line.find(it)).min();
-            let line = line[..end.unwrap_or(line.len())].replace("'The lab'", "lab");
+            let end = ["   ", " > ", " < ", " | "].iter().filter_map(|it| line.find(it)).min();
+            let line = line[..end.unwrap_or(line.len())]
+                .replace("'The lab'", "lab")
+                .replace("'Our proxy'", "p");
             let line = line.replace("'Both labs'", "labs");
             assert!(parse(&line).is_ok(), "{line}: {}", parse(&line).unwrap_err());
         }

@@ -203,6 +203,7 @@ impl ClientFlags {
         }
         settings.keep_stream_options =
             self.keep_stream_options.unwrap_or(settings.keep_stream_options);
+        settings.keep_output_open = self.keep_output_open.unwrap_or(settings.keep_output_open);
     }
 
     fn proxy(&self) -> Outcome<Option<String>> {

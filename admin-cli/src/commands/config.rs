@@ -32,7 +32,9 @@ pub(super) async fn run(it: &Session, command: ConfigCommand) -> Outcome {
         ConfigCommand::Export { without_keys, with_built_in } => {
             let client = it.client().await?;
             let exported = export(&client, without_keys, with_built_in).await?;
-            let manifest = Manifest::of_edits(&exported.edits);
+            let mut manifest = Manifest::of_edits(&exported.edits);
+            // Without its key, a limit would not apply again.
+            manifest.limits.retain(|it| !without_keys || !it.is_of_key());
             let comment = format!("# {} at revision {}\n", client.server, exported.revision);
             match it.output.format {
                 Format::Json => it.output.either(&manifest, String::new),

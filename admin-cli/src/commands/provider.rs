@@ -81,18 +81,29 @@ impl ProviderFlags {
                 dialect: dialect.into(),
                 base_url,
                 auth: None,
+                output_cap_field: String::new(),
             };
             let before = std::mem::take(&mut provider.endpoints);
             provider.endpoints = self.endpoints.into_iter().map(endpoint).collect();
             for it in &mut provider.endpoints {
                 let same = before.iter().find(|old| old.dialect == it.dialect);
                 it.auth = same.and_then(|old| old.auth.clone());
+                it.output_cap_field =
+                    same.map_or_else(String::new, |old| old.output_cap_field.clone());
             }
             paths.push("endpoints");
         }
         if let Some(auth) = self.auth {
             for it in &mut provider.endpoints {
                 it.auth = Some(auth.clone());
+            }
+            if !paths.contains(&"endpoints") {
+                paths.push("endpoints");
+            }
+        }
+        if let Some(field) = self.output_cap_field {
+            for it in &mut provider.endpoints {
+                it.output_cap_field.clone_from(&field);
             }
             if !paths.contains(&"endpoints") {
                 paths.push("endpoints");

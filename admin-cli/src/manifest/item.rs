@@ -3,8 +3,12 @@
 //! Fields have the names of the admin API; what has its default is left out.
 
 mod account;
+mod limit;
+mod model;
 
 pub(crate) use account::{Account, BaseUrl, Header};
+pub(crate) use limit::Limit;
+pub(crate) use model::Model;
 
 use proto::admin::v1;
 use serde::{Deserialize, Serialize};
@@ -22,10 +26,6 @@ fn bearer() -> String {
 
 fn is_bearer(text: &str) -> bool {
     text == "bearer"
-}
-
-fn chat() -> Vec<String> {
-    vec!["chat".to_owned()]
 }
 
 /// A provider.
@@ -55,6 +55,8 @@ pub(crate) struct Endpoint {
     pub(crate) base_url: String,
     #[serde(default = "bearer", skip_serializing_if = "is_bearer")]
     pub(crate) auth: String,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) output_cap_field: String,
 }
 
 impl From<&v1::Provider> for Provider {
@@ -63,6 +65,7 @@ impl From<&v1::Provider> for Provider {
             dialect: spell::dialect_text(it.dialect),
             base_url: it.base_url.clone(),
             auth: spell::auth_text(it.auth.as_ref()),
+            output_cap_field: it.output_cap_field.clone(),
         };
         Self {
             name: wire.name.clone(),
@@ -82,6 +85,7 @@ impl Provider {
             dialect: dialect(wrong, &format!("endpoints[{at}].dialect"), &it.dialect),
             base_url: it.base_url.clone(),
             auth: Some(wrong.note(&format!("endpoints[{at}].auth"), spell::auth(&it.auth))),
+            output_cap_field: it.output_cap_field.clone(),
         });
         v1::Provider {
             endpoints: endpoints.collect(),
@@ -98,37 +102,6 @@ impl Provider {
 
 fn dialect(wrong: &mut Wrong, field: &str, text: &str) -> i32 {
     wrong.note(field, spell::dialect(text).map(i32::from))
-}
-
-/// A model.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Model {
-    pub(crate) provider: String,
-    pub(crate) name: String,
-    #[serde(default = "chat")]
-    pub(crate) operations: Vec<String>,
-}
-
-impl From<&v1::Model> for Model {
-    fn from(wire: &v1::Model) -> Self {
-        let operations = wire.operations.iter().map(|it| spell::operation_text(*it)).collect();
-        Self { provider: wire.provider.clone(), name: wire.name.clone(), operations }
-    }
-}
-
-impl Model {
-    pub(super) fn wire(&self, wrong: &mut Wrong) -> v1::Model {
-        let operations = self.operations.iter().enumerate().map(|(at, it)| {
-            wrong.note(&format!("operations[{at}]"), spell::operation(it).map(i32::from))
-        });
-        v1::Model {
-            operations: operations.collect(),
-            provider: self.provider.clone(),
-            name: self.name.clone(),
-            ..v1::Model::default()
-        }
-    }
 }
 
 /// A route; each tier is a list of `ACCOUNT[/MODEL][@WEIGHT]`.
@@ -248,6 +221,10 @@ pub(crate) struct Settings {
     pub(crate) attempt_deadline_ms: u32,
     #[serde(default)]
     pub(crate) hide_route: bool,
+    #[serde(default)]
+    pub(crate) default_output_tokens: u64,
+    #[serde(default)]
+    pub(crate) fallback_proxies: u32,
 }
 
 impl From<&v1::Settings> for Settings {
@@ -256,6 +233,8 @@ impl From<&v1::Settings> for Settings {
             max_attempts: wire.max_attempts,
             attempt_deadline_ms: wire.attempt_deadline_ms,
             hide_route: wire.hide_route,
+            default_output_tokens: wire.default_output_tokens,
+            fallback_proxies: wire.fallback_proxies,
         }
     }
 }
@@ -266,6 +245,8 @@ impl Settings {
             max_attempts: self.max_attempts,
             attempt_deadline_ms: self.attempt_deadline_ms,
             hide_route: self.hide_route,
+            default_output_tokens: self.default_output_tokens,
+            fallback_proxies: self.fallback_proxies,
             ..v1::Settings::default()
         }
     }

@@ -14,7 +14,7 @@ use proto::{
 };
 use serde::Serialize;
 
-use crate::failure::CliError;
+use crate::{failure::CliError, limit};
 
 /// An id to compare accounts under; whichever, as it is cleared again.
 const NOBODY: &str = "acct_00000000000000000000000000000000";
@@ -92,6 +92,7 @@ pub(crate) fn name_of(edit: &v1::Edit) -> Option<(&'static str, String)> {
         Edit::PutRoute(it) => ("route", it.alias.clone()),
         Edit::PutTeam(it) => ("team", it.name.clone()),
         Edit::PutKey(it) => ("key", it.name.clone()),
+        Edit::PutLimit(it) => ("limit", limit::identity(it)),
         Edit::PutSettings(_) => ("settings", String::new()),
         Edit::DeleteProvider(it) => ("provider", it.clone()),
         Edit::DeleteAccount(it) => ("account", it.clone()),
@@ -99,6 +100,7 @@ pub(crate) fn name_of(edit: &v1::Edit) -> Option<(&'static str, String)> {
         Edit::DeleteRoute(it) => ("route", it.clone()),
         Edit::DeleteTeam(it) => ("team", it.clone()),
         Edit::DeleteKey(it) => ("key", it.clone()),
+        Edit::DeleteLimit(it) => ("limit", it.clone()),
     })
 }
 
@@ -149,13 +151,20 @@ fn normal(edit: &v1::Edit) -> Option<Named> {
             etag: String::new(),
             ..it
         }),
+        Edit::PutLimit(it) => {
+            let mut it = limit::normal(it);
+            // The server knows its own way to write a time zone.
+            it.time_zone.make_ascii_lowercase();
+            Edit::PutLimit(it)
+        }
         Edit::PutSettings(it) => Edit::PutSettings(settings_to(&settings_from(&it))),
         other @ (Edit::DeleteProvider(_)
         | Edit::DeleteAccount(_)
         | Edit::DeleteModel(_)
         | Edit::DeleteRoute(_)
         | Edit::DeleteTeam(_)
-        | Edit::DeleteKey(_)) => other,
+        | Edit::DeleteKey(_)
+        | Edit::DeleteLimit(_)) => other,
     };
     Some((name, normal))
 }

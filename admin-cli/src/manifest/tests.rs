@@ -29,7 +29,8 @@ accounts:
     client: {connect_timeout_ms: 1000, extra_headers: [{name: x-a, value: b}]}
   - {name: spare, provider: openai, credential_file: spare.key, disabled: true}
 models:
-  - {provider: lab, name: lab-1, operations: [chat, embeddings]}
+  - {provider: lab, name: lab-1, operations: [chat, embeddings], max_output_tokens: 4096,
+     price: {input: 0.15, cached_input: $0.075, output: 1}}
 ---
 routes:
   - alias: chat
@@ -40,7 +41,17 @@ teams:
   - {name: red, description: the reds}
 keys:
   - {name: k, team: red, expires_at: 2026-01-31, allowed_models: ['gpt-*']}
-settings: {max_attempts: 5}
+limits:
+  - {key: k, requests: 60, per: minute, profile: window-strict, queue: 500ms}
+  - {key: k, alias: chat, tokens: 100k, per: day, weights: 'cached=10', reset_at: 08:00}
+  - {team: red, budget: 500usd, timezone: Asia/Shanghai, warn: 80%}
+  - {team: red, budget: $0.05, per: day, profile: bucket, shadow: true, mode: availability}
+  - {alias: chat, max_tokens_per_request: 4000}
+  - {provider: lab, max_in_flight: 8}
+  - {account: main, tokens: 1M, per: forever}
+  - {account: main, model: gpt-4o, tokens: 1.5M, per: month, threshold: none}
+  - {everything: true, requests: 12345, per: hour}
+settings: {max_attempts: 5, default_output_tokens: 8000, fallback_proxies: 4}
 ";
 
 fn wrong(text: &str) -> CliError {
@@ -62,6 +73,15 @@ fn several_documents_are_one_list_of_edits_in_an_order_that_applies() {
             "model lab/lab-1",
             "route chat",
             "key k",
+            "limit key k requests/minute",
+            "limit key k × alias chat tokens/day",
+            "limit team red cost/month",
+            "limit team red cost/day at a rate (shadow)",
+            "limit alias chat tokens-per-request",
+            "limit provider lab in-flight",
+            "limit account main tokens/forever",
+            "limit account main × model gpt-4o tokens/month",
+            "limit everything requests/hour",
             "settings "
         ]
     );
@@ -78,10 +98,89 @@ fn what_is_exported_is_the_same_manifest_and_no_change() {
     let exported = Manifest::of_edits(&edits);
     let text = serde_norway::to_string(&exported).unwrap();
     assert!(!text.contains("from-env"), "{text}");
+    for part in
+        ["input: 0.15\n", "output: 1\n", "tokens: 1.5M\n", "warn: 80%\n", "requests: 12345\n"]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
     let again = Manifest::read("m.yaml", &text).unwrap();
     assert_eq!(again, exported);
     let again = again.edits(&Known).unwrap();
     assert_eq!(Plan::new(&again, &edits), Plan::default());
+}
+
+/// The limits of a manifest that has nothing else.
+fn limits(text: &str) -> Vec<v1::Limit> {
+    let edits = Manifest::read("m.yaml", text).unwrap().edits(&Known).unwrap();
+    let limit = |it: v1::Edit| match it.edit {
+        Some(Edit::PutLimit(it)) => Some(it),
+        Some(_) | None => None,
+    };
+    edits.into_iter().filter_map(limit).collect()
+}
+
+#[test]
+fn limits_and_prices_are_exact() {
+    let limits = limits(WHOLE);
+    let amounts: Vec<_> = limits.iter().map(|it| it.amount).collect();
+    let counts = [4_000, 8, 1_000_000, 1_500_000, 12_345];
+    assert_eq!(amounts[..4], [60, 100_000, 500_000_000, 50_000]);
+    assert_eq!(amounts[4..], counts);
+    assert_eq!(limits[2].period(), v1::LimitPeriod::Month);
+    assert_eq!((limits[1].reset_minute, limits[2].warn_percent), (480, 80));
+    assert_eq!([limits[6].switch_percent, limits[7].switch_percent], [99, 0]);
+    let edits = Manifest::read("m.yaml", WHOLE).unwrap().edits(&Known).unwrap();
+    let model = edits.iter().find_map(|it| match &it.edit {
+        Some(Edit::PutModel(it)) => Some(it.clone()),
+        Some(_) | None => None,
+    });
+    let price = model.unwrap().price.unwrap();
+    assert_eq!((price.input_nanousd, price.output_nanousd), (150_000_000, 1_000_000_000));
+    assert_eq!((price.cached_input_nanousd, price.cache_write_nanousd), (Some(75_000_000), None));
+}
+
+#[test]
+fn what_is_wrong_with_limits_is_told_with_its_place() {
+    let error = wrong(
+        "limits:\n  - {key: a, team: b, requests: 5, per: minute}\n  - {key: a, requests: 5}\n  - \
+         {key: a, requests: 5, tokens: 6, per: day}\n  - {model: m, requests: 1.5, per: year}\n  - \
+         {key: a, budget: 500, warn: 101, queue: long, profile: gcra}\n  - {key: b, requests: 1, \
+         per: day}\n  - {key: b, requests: 2, per: day, profile: calendar}\n",
+    );
+    let fields: Vec<_> = error.fields.iter().map(|it| it.field.as_str()).collect();
+    assert_eq!(
+        fields,
+        [
+            "limits[0]",
+            "limits[1].per",
+            "limits[2]",
+            "limits[3].requests",
+            "limits[3].model",
+            "limits[3].per",
+            "limits[4].budget",
+            "limits[4].profile",
+            "limits[4].warn",
+            "limits[4].queue",
+            "limits[6]",
+        ]
+    );
+    assert!(error.fields[6].reason.contains("500usd"), "{}", error.fields[6].reason);
+}
+
+#[test]
+fn a_limit_that_means_the_same_is_no_change() {
+    let plan = |before: &str, after: &str| {
+        let read = |text| Manifest::read("m", text).unwrap().edits(&Known).unwrap();
+        Plan::new(&read(after), &read(before)).to_string()
+    };
+    let before = "limits: [{key: k, tokens: 1M, per: day}]";
+    let same = "limits: [{key: k, tokens: 1000k, per: day, profile: calendar, timezone: utc, mode: \
+                strict, weights: 'cached=100'}]";
+    assert_eq!(plan(before, same), "");
+    let more = "limits: [{key: k, tokens: 2M, per: day}]";
+    assert_eq!(plan(before, more), "~ limit key k tokens/day\n");
+    let tried = "limits: [{key: k, tokens: 2M, per: day, shadow: true}]";
+    assert_eq!(plan(before, tried), "+ limit key k tokens/day (shadow)\n");
 }
 
 #[test]
@@ -161,4 +260,9 @@ fn the_manifest_in_the_help_is_one() {
     let manifest = Manifest::read("help", &text.join("\n")).unwrap();
     let counts = [manifest.accounts.len(), manifest.routes.len(), manifest.keys.len()];
     assert_eq!((counts, manifest.settings.is_some()), ([2, 1, 1], true));
+    assert_eq!(manifest.limits.len(), 3);
+    assert!(manifest.edits(&Known).unwrap_err().fields.iter().all(|it| {
+        // The variable and the file that it names are not here.
+        it.field.contains("credential")
+    }));
 }

@@ -29,6 +29,7 @@ struct EndpointView {
     dialect: String,
     base_url: String,
     auth: String,
+    output_cap_field: String,
 }
 
 impl From<v1::Provider> for ProviderView {
@@ -37,6 +38,7 @@ impl From<v1::Provider> for ProviderView {
             dialect: spell::dialect_text(it.dialect),
             base_url: it.base_url.clone(),
             auth: spell::auth_text(it.auth.as_ref()),
+            output_cap_field: it.output_cap_field.clone(),
         };
         Self {
             endpoints: wire.endpoints.iter().map(endpoint).collect(),
@@ -74,6 +76,9 @@ impl Show for ProviderView {
         for it in &self.endpoints {
             let url = if it.base_url.is_empty() { "(each account's own)" } else { &it.base_url };
             lines.push(("endpoint", Cell::text(format!("{} {url} ({})", it.dialect, it.auth))));
+            if !it.output_cap_field.is_empty() {
+                lines.push(("output cap", Cell::text(&it.output_cap_field)));
+            }
         }
         let kind = if self.aggregator { "passes on to others' models" } else { "native" };
         lines.extend([
@@ -123,6 +128,7 @@ struct ClientView {
     idle_timeout_ms: u32,
     extra_headers: Vec<manifest::Header>,
     keep_stream_options: bool,
+    keep_output_open: bool,
 }
 
 impl From<v1::Account> for AccountView {
@@ -142,6 +148,7 @@ impl From<v1::Account> for AccountView {
                 idle_timeout_ms: client.idle_timeout_ms,
                 extra_headers: shape.client.extra_headers,
                 keep_stream_options: client.keep_stream_options,
+                keep_output_open: client.keep_output_open,
             },
             has_proxy: wire.has_proxy,
             revision: wire.revision,
@@ -191,38 +198,11 @@ impl Show for AccountView {
         if client.keep_stream_options {
             lines.push(("stream options", Cell::text("left as callers write them")));
         }
+        if client.keep_output_open {
+            lines.push(("maximum output", Cell::text("left as callers write it")));
+        }
         lines.push(("revision", Cell::ordinal(self.revision)));
         lines
-    }
-}
-
-/// A model.
-#[derive(Debug, Serialize)]
-pub(crate) struct ModelView {
-    #[serde(flatten)]
-    model: manifest::Model,
-    built_in: bool,
-    revision: u64,
-    etag: String,
-}
-
-impl From<v1::Model> for ModelView {
-    fn from(wire: v1::Model) -> Self {
-        let model = manifest::Model::from(&wire);
-        Self { model, built_in: wire.built_in, revision: wire.revision, etag: wire.etag }
-    }
-}
-
-impl Show for ModelView {
-    const COLUMNS: &'static [&'static str] = &["MODEL", "OPERATIONS", "ORIGIN", "REVISION"];
-
-    fn row(&self) -> Vec<Cell> {
-        vec![
-            Cell::text(format!("{}/{}", self.model.provider, self.model.name)),
-            Cell::list(&self.model.operations),
-            if self.built_in { Cell::faint("built in") } else { Cell::text("added") },
-            Cell::ordinal(self.revision),
-        ]
     }
 }
 
@@ -337,26 +317,43 @@ pub(crate) struct SettingsView {
     max_attempts: u32,
     attempt_deadline_ms: u32,
     hide_route: bool,
+    default_output_tokens: u64,
+    fallback_proxies: u32,
     revision: u64,
     etag: String,
 }
 
 impl From<v1::Settings> for SettingsView {
     fn from(wire: v1::Settings) -> Self {
-        let v1::Settings { max_attempts, attempt_deadline_ms, hide_route, revision, etag } = wire;
-        Self { max_attempts, attempt_deadline_ms, hide_route, revision, etag }
+        Self {
+            max_attempts: wire.max_attempts,
+            attempt_deadline_ms: wire.attempt_deadline_ms,
+            hide_route: wire.hide_route,
+            default_output_tokens: wire.default_output_tokens,
+            fallback_proxies: wire.fallback_proxies,
+            revision: wire.revision,
+            etag: wire.etag,
+        }
     }
 }
 
 impl Show for SettingsView {
-    const COLUMNS: &'static [&'static str] =
-        &["max attempts", "attempt deadline", "x-sluice-* headers", "revision"];
+    const COLUMNS: &'static [&'static str] = &[
+        "max attempts",
+        "attempt deadline",
+        "x-sluice-* headers",
+        "default output",
+        "fallback proxies",
+        "revision",
+    ];
 
     fn row(&self) -> Vec<Cell> {
         vec![
             Cell::number(u64::from(self.max_attempts)),
             Cell::text(format!("{} ms", self.attempt_deadline_ms)),
             Cell::text(if self.hide_route { "hidden" } else { "shown" }),
+            Cell::text(format!("{} tokens", self.default_output_tokens)),
+            Cell::number(u64::from(self.fallback_proxies)),
             Cell::ordinal(self.revision),
         ]
     }

@@ -23,7 +23,7 @@ use tonic::Status;
 enum Access {
     /// An operator's token.
     Operator,
-    /// A proxy's token.
+    /// The token of proxies, and of control planes among themselves.
     Proxy,
     /// Nothing: it tells nothing that is not public.
     Open,
@@ -105,6 +105,7 @@ fn access(path: &str) -> Option<(Access, &'static str)> {
     match service {
         it if it.starts_with("sluice.admin.v1.") => Some((Access::Operator, "admin")),
         "sluice.sync.v1.SyncService" => Some((Access::Proxy, "sync")),
+        "sluice.sync.v1.PeerService" => Some((Access::Proxy, "peer")),
         "grpc.health.v1.Health" => Some((Access::Open, "health")),
         "grpc.reflection.v1.ServerReflection" | "grpc.reflection.v1alpha.ServerReflection" => {
             Some((Access::Open, "reflection"))

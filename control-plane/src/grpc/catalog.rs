@@ -8,13 +8,15 @@ use super::{
     status,
     write::{Done, Expected, Terms},
 };
-use domain::catalog::Catalog;
+use crate::{named::Named, templates};
+use domain::catalog::{Catalog, Limit, Subject};
 use proto::{
     admin::v1::{self, catalog_service_server::CatalogService, edit::Edit},
     convert::{
         Invalid,
         catalog::{account_to, model_to, provider_to, route_to, settings_to, team_to},
         key::key_to,
+        limit::{Written as _, limit_to},
     },
 };
 use tonic::Request;
@@ -70,12 +72,14 @@ fn expected(edit: &v1::Edit) -> Option<Expected> {
         Edit::PutTeam(it) => Expected::new(Kind::Team, &it.name, &it.etag),
         Edit::PutKey(it) => Expected::new(Kind::Key, &it.name, &it.etag),
         Edit::PutSettings(it) => Expected::new(Kind::Settings, "settings", &it.etag),
+        Edit::PutLimit(it) => Expected::new(Kind::Limit, &it.id, &it.etag),
         Edit::DeleteProvider(_)
         | Edit::DeleteAccount(_)
         | Edit::DeleteModel(_)
         | Edit::DeleteRoute(_)
         | Edit::DeleteTeam(_)
-        | Edit::DeleteKey(_) => return None,
+        | Edit::DeleteKey(_)
+        | Edit::DeleteLimit(_) => return None,
     };
     Some(expected).filter(|it| !it.etag.is_empty())
 }
@@ -123,6 +127,8 @@ fn apply_one(draft: &mut Draft, edit: Edit) -> Result<(), Refusal> {
             draft.put_settings(&it);
             Ok(())
         }
+        Edit::PutLimit(it) => draft.put_limit(&it).map(drop),
+        Edit::DeleteLimit(id) => draft.delete_limit(&id),
     }
 }
 
@@ -141,6 +147,8 @@ const fn name_of(edit: &Edit) -> &'static str {
         Edit::PutKey(_) => "put_key",
         Edit::DeleteKey(_) => "delete_key",
         Edit::PutSettings(_) => "put_settings",
+        Edit::PutLimit(_) => "put_limit",
+        Edit::DeleteLimit(_) => "delete_limit",
     }
 }
 
@@ -160,18 +168,27 @@ fn created(done: &Done<()>) -> Vec<v1::CreatedKey> {
 /// The catalog as edits that would make it, in an order in which they apply.
 fn export(catalog: &Catalog, asked: &v1::ExportCatalogRequest) -> Vec<v1::Edit> {
     let built_in = asked.with_built_in;
-    let account =
-        |id| catalog.accounts.get(&id).map_or_else(|| id.to_string(), |it| it.name.to_string());
-    let team = |id| catalog.teams.get(&id).map_or_else(|| id.to_string(), |it| it.name.to_string());
+    let named = Named(catalog);
+    let account = |id| named.account(id);
+    let team = |id| named.team(id);
     let mut accounts: Vec<_> = catalog.accounts.values().collect();
     accounts.sort_by(|a, b| a.name.cmp(&b.name));
     let mut teams: Vec<_> = catalog.teams.values().collect();
     teams.sort_by(|a, b| a.name.cmp(&b.name));
     let mut keys: Vec<_> = catalog.keys.iter().filter(|_| !asked.without_keys).collect();
     keys.sort_by(|a, b| a.name.cmp(&b.name));
+    // Without keys, limits of keys would have nobody to limit.
+    let of_key = |it: &Limit| matches!(it.subject, Subject::Key(_) | Subject::KeyAlias(..));
+    let mut limits: Vec<_> =
+        catalog.limits.iter().filter(|it| !asked.without_keys || !of_key(it)).collect();
+    limits.sort_unstable_by_key(|it| it.id);
 
     let providers = catalog.providers.values().filter(|it| built_in || !it.built_in);
-    let models = catalog.models.values().filter(|it| built_in || !it.built_in);
+    // Of a built-in model, what an operator has said of it.
+    let shipped = templates::models();
+    let models = catalog.models.values().filter(|it| {
+        built_in || !it.built_in || shipped.get(&it.id).is_some_and(|was| *was != ***it)
+    });
     std::iter::once(Edit::PutSettings(settings_to(&catalog.settings)))
         .chain(providers.map(|it| Edit::PutProvider(provider_to(it))))
         .chain(accounts.into_iter().map(|it| Edit::PutAccount(account_to(it))))
@@ -179,6 +196,7 @@ fn export(catalog: &Catalog, asked: &v1::ExportCatalogRequest) -> Vec<v1::Edit> 
         .chain(catalog.routes.values().map(|it| Edit::PutRoute(route_to(it, &account))))
         .chain(teams.into_iter().map(|it| Edit::PutTeam(team_to(it))))
         .chain(keys.into_iter().map(|it| Edit::PutKey(key_to(it, &team))))
+        .chain(limits.into_iter().map(|it| Edit::PutLimit(limit_to(it, &named))))
         .map(|it| v1::Edit { edit: Some(it) })
         .collect()
 }

@@ -6,6 +6,7 @@
 
 mod account;
 mod key;
+mod limit;
 mod model;
 mod provider;
 mod route;
@@ -13,14 +14,15 @@ mod settings;
 mod team;
 
 pub(crate) use key::KeyNames;
+pub(in crate::grpc) use limit::limit_of;
 
 use domain::{
     catalog::{Catalog, Edit},
-    id::{AccountId, KeyId, TeamId},
+    id::{AccountId, KeyId, LimitId, TeamId},
     secret::Secret,
     snapshot::Snapshot,
 };
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// What to do when something refers to an item that is deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +49,8 @@ pub(crate) struct Draft {
     accounts: HashMap<String, AccountId>,
     teams: HashMap<String, TeamId>,
     keys: KeyNames,
+    /// Limits that went with what they limited.
+    orphans: BTreeSet<LimitId>,
     made: Vec<MadeKey>,
 }
 
@@ -57,7 +61,15 @@ impl Draft {
         let accounts = catalog.accounts.values().map(|it| (it.name.to_string(), it.id)).collect();
         let teams = catalog.teams.values().map(|it| (it.name.to_string(), it.id)).collect();
         let (edits, made) = (Vec::new(), Vec::new());
-        Self { catalog, edits, accounts, teams, keys: KeyNames::default(), made }
+        Self {
+            catalog,
+            edits,
+            accounts,
+            teams,
+            keys: KeyNames::default(),
+            orphans: BTreeSet::new(),
+            made,
+        }
     }
 
     /// The edits that make a difference, and the keys that they make.
@@ -74,6 +86,12 @@ impl Draft {
     fn account_id(&self, text: &str) -> Option<AccountId> {
         let by_id = text.parse().ok().filter(|id| self.catalog.accounts.contains_key(id));
         by_id.or_else(|| self.accounts.get(text).copied())
+    }
+
+    /// The key of this id or name.
+    fn key_id(&mut self, text: &str) -> Option<KeyId> {
+        let by_id = text.parse().ok().filter(|id| self.catalog.keys.get(*id).is_some());
+        by_id.or_else(|| self.keys.find(&self.catalog, text))
     }
 
     /// The team of this id or name.

@@ -12,6 +12,7 @@ pub(crate) enum Kind {
     Route,
     Team,
     Key,
+    Limit,
     Settings,
 }
 
@@ -25,6 +26,7 @@ impl Kind {
             Self::Route => "route",
             Self::Team => "team",
             Self::Key => "key",
+            Self::Limit => "limit",
             Self::Settings => "settings",
         }
     }

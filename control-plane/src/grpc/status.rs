@@ -3,7 +3,7 @@
 
 use super::refusal::{Kind, Refusal};
 use crate::store::{StoreError, WriteError};
-use domain::snapshot::Defect;
+use domain::{id::RequestId, snapshot::Defect};
 use proto::convert::Invalid;
 use std::{collections::HashMap, time::Duration};
 use tonic::{Code, Status};
@@ -117,6 +117,25 @@ pub(crate) fn write_uncertain() -> Status {
     details.set_retry_info(Some(RETRY_AFTER));
     let message = "the database broke off: the change may have been written or not, so read before you try again";
     status(Code::Unavailable, message, details)
+}
+
+/// The control plane that lends limits cannot be asked.
+pub(crate) fn leader_away(why: &str) -> Status {
+    tracing::warn!(why, "ask the control plane that lends");
+    let mut details = info("LEADER_UNAVAILABLE", []);
+    details.set_retry_info(Some(RETRY_AFTER));
+    let message = "the control plane that lends limits does not answer: try again";
+    status(Code::Unavailable, message, details)
+}
+
+/// Nobody who was asked has a record of this request.
+pub(crate) fn no_record(request: RequestId, proxies: u32, planes: u32) -> Status {
+    let message = format!(
+        "no record of {request}: asked {proxies} connected proxies, and {planes} other control planes for theirs; a proxy keeps only its latest requests, and none over a restart"
+    );
+    let (request, asked) = (request.to_string(), proxies.to_string());
+    let known = [("kind", "request"), ("name", request.as_str()), ("asked", asked.as_str())];
+    status(Code::NotFound, &message, info("NOT_FOUND", known))
 }
 
 /// Nobody has shown who is calling.

@@ -1,20 +1,26 @@
-//! One stream for each proxy: the catalog down, what it runs and what it used up.
+//! One stream for each proxy: the catalog and what it is lent down, what it runs, what it
+//! needs and what it used up.
 //!
-//! Knows the protocol. Configuration and usage go on side by side, so that a large
-//! catalog on its way down does not hold up usage on its way up.
+//! Knows the protocol. All of it goes on side by side, so that a large catalog on its way
+//! down does not hold up usage on its way up.
 
 mod config;
 mod pieces;
+mod quota;
 mod report;
 
 use super::{Answer, status};
 use crate::{
-    fleet::{Fleet, Seat},
+    fleet::{Fleet, Question, Seat},
     ledger::Ledger,
+    lender::Lender,
     publisher::Publisher,
 };
 use config::Holding;
-use domain::id::ProxyId;
+use domain::{
+    id::ProxyId,
+    limit::{Holder, message::Grants},
+};
 use proto::{
     convert::{Invalid, uuid_from},
     sync::v1::{
@@ -22,6 +28,7 @@ use proto::{
         sync_service_server::SyncService,
     },
 };
+use quota::Borrower;
 use runtime::Process;
 use std::{sync::Arc, time::Duration};
 use tokio::{
@@ -55,6 +62,7 @@ pub(crate) struct SyncDesk {
     pub(crate) publisher: Arc<Publisher>,
     pub(crate) fleet: Fleet,
     pub(crate) ledger: Ledger,
+    pub(crate) lender: Lender,
     pub(crate) process: Process,
 }
 
@@ -86,7 +94,8 @@ impl SyncService for SyncDesk {
 impl SyncDesk {
     async fn serve(&self, mut inbound: Streaming<SessionRequest>, out: &Out) -> Result<(), Status> {
         let register = first(&mut inbound).await?;
-        let (proxy, holding) = check(&register)?;
+        let (holder, holding) = check(&register)?;
+        let proxy = holder.proxy;
         if let Some(it) = &holding {
             let heeded = self.publisher.heed(it.incarnation, it.revision).await;
             heeded.map_err(|error| status::of_store(&error))?;
@@ -94,7 +103,8 @@ impl SyncDesk {
         let newest = self.publisher.newest().ok_or_else(status::unavailable)?;
         let address = shortened(register.address);
         tracing::info!(%proxy, address, revision = register.revision, "a proxy connects");
-        let seat = self.fleet.join(proxy, address.clone(), shortened(register.version));
+        let (seat, questions) =
+            self.fleet.join(proxy, address.clone(), shortened(register.version));
         if holding.as_ref().is_some_and(|it| it.incarnation == newest.incarnation) {
             seat.applied(register.revision, Vec::new());
         }
@@ -106,28 +116,48 @@ impl SyncDesk {
         };
         drop(newest);
         say(out, session_response::Message::Welcome(welcome)).await?;
-        let ended = self.side_by_side(&seat, inbound, out, holding).await;
+        let (borrower, grants) = Borrower::attach(&self.lender, holder);
+        let up = Up { seat, borrower, ledger: self.ledger.clone() };
+        let down = Down { holding, grants, questions };
+        let ended = self.side_by_side(up, inbound, down, out).await;
         tracing::info!(%proxy, address, "a proxy is gone");
         ended
     }
 
     async fn side_by_side(
         &self,
-        seat: &Seat,
+        up: Up,
         inbound: Streaming<SessionRequest>,
+        down: Down,
         out: &Out,
-        holding: Option<Holding>,
     ) -> Result<(), Status> {
         let (resync, resyncs) = watch::channel(0);
-        let up = report::listen(seat, inbound, out, &self.ledger, &resync);
-        let down = config::tell(&self.publisher, &self.process.shutdown, out, holding, resyncs);
+        let Down { holding, grants, questions } = down;
+        let heard = report::listen(&up, inbound, out, &resync);
+        let told = config::tell(&self.publisher, &self.process.shutdown, out, holding, resyncs);
+        let lent = quota::tell(grants, questions, out);
         tokio::select! {
-            ended = up => ended,
-            ended = down => ended,
+            ended = heard => ended,
+            ended = told => ended,
+            ended = lent => ended,
             () = out.closed() => Ok(()),
             () = self.process.shutdown.cut() => Err(status::stopping()),
         }
     }
+}
+
+/// Where what a proxy says goes.
+struct Up {
+    seat: Seat,
+    borrower: Borrower,
+    ledger: Ledger,
+}
+
+/// What a proxy is to be told, apart from the catalog.
+struct Down {
+    holding: Option<Holding>,
+    grants: mpsc::Receiver<(Holder, Grants)>,
+    questions: mpsc::Receiver<Question>,
 }
 
 async fn first(inbound: &mut Streaming<SessionRequest>) -> Result<Register, Status> {
@@ -141,7 +171,7 @@ async fn first(inbound: &mut Streaming<SessionRequest>) -> Result<Register, Stat
 }
 
 /// Whether a proxy can be spoken with, who it is, and what it holds.
-fn check(register: &Register) -> Result<(ProxyId, Option<Holding>), Status> {
+fn check(register: &Register) -> Result<(Holder, Option<Holding>), Status> {
     if register.protocol != PROTOCOL {
         let message = format!(
             "the proxy speaks version {} of the protocol, this control plane version {PROTOCOL}: run the same version of both",
@@ -151,7 +181,7 @@ fn check(register: &Register) -> Result<(ProxyId, Option<Holding>), Status> {
     }
     let bad = |wrong: Invalid| status::bad_message(&wrong);
     let proxy = uuid_from("register.proxy_id", &register.proxy_id).map_err(bad)?;
-    uuid_from("register.boot_id", &register.boot_id).map_err(bad)?;
+    let boot = uuid_from("register.boot_id", &register.boot_id).map_err(bad)?;
     let holding = if register.incarnation.is_empty() {
         None
     } else {
@@ -162,7 +192,8 @@ fn check(register: &Register) -> Result<(ProxyId, Option<Holding>), Status> {
             hash: Some(register.snapshot_hash.clone()),
         })
     };
-    Ok((ProxyId::from_uuid(Uuid::from_bytes(proxy)), holding))
+    let proxy = ProxyId::from_uuid(Uuid::from_bytes(proxy));
+    Ok((Holder { proxy, boot: Uuid::from_bytes(boot) }, holding))
 }
 
 /// Sends a message, waiting while the proxy is slow.

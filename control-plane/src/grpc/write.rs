@@ -12,7 +12,7 @@ use crate::{
 };
 use domain::{
     catalog::{Catalog, ModelId},
-    id::{AccountId, KeyId, TeamId},
+    id::{AccountId, KeyId, LimitId, TeamId},
     name::Name,
     pattern::Pattern,
     snapshot::Snapshot,
@@ -209,6 +209,10 @@ fn item_ref(catalog: &Catalog, keys: &mut KeyNames, expected: &Expected) -> Opti
             let id: Option<KeyId> = name.parse().ok();
             let id = id.filter(|id| catalog.keys.get(*id).is_some());
             id.or_else(|| keys.find(catalog, name)).map(ItemRef::Key)
+        }
+        Kind::Limit => {
+            let id: LimitId = name.parse().ok()?;
+            catalog.limits.get(id).map(|it| ItemRef::Limit(it.id))
         }
         Kind::Settings => Some(ItemRef::Settings),
     }

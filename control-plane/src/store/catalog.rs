@@ -1,14 +1,14 @@
 //! The catalog's rows: what changed since a revision, and how an edit is written.
 
 use super::{
-    StoreError, row,
+    StoreError, limits, row,
     tx::{Params, execute, rows},
 };
 use crate::vault::{Place, Vault, VaultError};
 use deadpool_postgres::Transaction;
 use domain::{
-    catalog::{Account, Edit, Provider},
-    id::{AccountId, KeyId, TeamId},
+    catalog::{Account, Edit, Model, Provider, Settings},
+    id::{AccountId, KeyId, LimitId, TeamId},
     key::Pepper,
     secret::Secret,
 };
@@ -22,14 +22,15 @@ const ROUTES: &str = "-- routes_since\nSELECT * FROM route WHERE revision > $1";
 const TEAMS: &str = "-- teams_since\nSELECT * FROM team WHERE revision > $1";
 const KEYS: &str = "-- keys_since\nSELECT * FROM virtual_key WHERE revision > $1";
 const PEPPERS: &str = "-- peppers_since\nSELECT * FROM pepper WHERE revision > $1";
+const LIMITS: &str = "-- limits_since\nSELECT * FROM limit_rule WHERE revision > $1";
 const SETTINGS: &str = "-- settings_since\nSELECT * FROM settings WHERE revision > $1";
 const TOMBSTONES: &str = "-- tombstones_since\nSELECT kind, id FROM tombstone WHERE revision > $1";
 
 const PUT_ACCOUNT: &str = "-- put_account
     INSERT INTO account (id, name, provider, sealed_credential, sealed_proxy,
         secret_version, revision, base_urls, enabled, connect_timeout_ms,
-        first_byte_timeout_ms, idle_timeout_ms, extra_headers, ask_stream_usage)
-    VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, $11, $12, $13)
+        first_byte_timeout_ms, idle_timeout_ms, extra_headers, ask_stream_usage, keep_output_open)
+    VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, $11, $12, $13, $14)
     ON CONFLICT (id) DO UPDATE SET name = excluded.name, provider = excluded.provider,
         sealed_credential = excluded.sealed_credential,
         sealed_proxy = excluded.sealed_proxy, secret_version = excluded.secret_version,
@@ -38,7 +39,19 @@ const PUT_ACCOUNT: &str = "-- put_account
         first_byte_timeout_ms = excluded.first_byte_timeout_ms,
         idle_timeout_ms = excluded.idle_timeout_ms,
         extra_headers = excluded.extra_headers,
-        ask_stream_usage = excluded.ask_stream_usage";
+        ask_stream_usage = excluded.ask_stream_usage,
+        keep_output_open = excluded.keep_output_open";
+
+const PUT_MODEL: &str = "-- put_model
+    INSERT INTO model (provider, name, operations, built_in, input_nanousd,
+        cached_input_nanousd, cache_write_nanousd, output_nanousd, max_output_tokens, revision)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    ON CONFLICT (provider, name) DO UPDATE SET operations = excluded.operations,
+        built_in = excluded.built_in, input_nanousd = excluded.input_nanousd,
+        cached_input_nanousd = excluded.cached_input_nanousd,
+        cache_write_nanousd = excluded.cache_write_nanousd,
+        output_nanousd = excluded.output_nanousd,
+        max_output_tokens = excluded.max_output_tokens, revision = excluded.revision";
 
 /// What was written and removed after revision `after`, each item once; with -1, everything.
 pub(super) async fn since(
@@ -66,6 +79,7 @@ pub(super) async fn since(
     take(rows(tx, TEAMS, since).await?, &|it| Ok(Edit::PutTeam(Arc::new(row::team(it)?))))?;
     take(rows(tx, PEPPERS, since).await?, &|it| Ok(Edit::PutPepper(open_pepper(vault, it)?)))?;
     take(rows(tx, KEYS, since).await?, &|it| Ok(Edit::PutKey(Arc::new(row::key(it)?))))?;
+    take(rows(tx, LIMITS, since).await?, &|it| Ok(Edit::PutLimit(Arc::new(limits::read(it)?))))?;
     take(rows(tx, SETTINGS, since).await?, &|it| Ok(Edit::PutSettings(row::settings(it)?)))?;
     if after >= 0 {
         take(rows(tx, TOMBSTONES, since).await?, &deleted)?;
@@ -83,6 +97,7 @@ fn deleted(row: &Row) -> Result<Edit, StoreError> {
         "route" => id.parse().ok().map(Edit::DeleteRoute),
         "team" => id.parse::<TeamId>().ok().map(Edit::DeleteTeam),
         "key" => id.parse::<KeyId>().ok().map(Edit::DeleteKey),
+        "limit" => id.parse::<LimitId>().ok().map(Edit::DeleteLimit),
         _ => None,
     };
     edit.ok_or_else(|| StoreError::corrupt(format!("tombstone of {kind} `{id}`")))
@@ -156,12 +171,7 @@ pub(super) async fn write(
     match edit {
         Edit::PutProvider(it) => write_provider(tx, sql, it, revision).await?,
         Edit::PutAccount(it) => write_account(tx, sql, vault, it, revision).await?,
-        Edit::PutModel(it) => {
-            let operations: Vec<_> = it.operations.iter().map(|it| it.as_str()).collect();
-            let provider = it.id.provider.as_str();
-            let name = it.id.name.as_str();
-            execute(tx, sql, &[&provider, &name, &operations, &it.built_in, &revision]).await?;
-        }
+        Edit::PutModel(it) => write_model(tx, sql, it, revision).await?,
         Edit::PutRoute(it) => {
             let tiers = row::tier_rows(it);
             execute(tx, sql, &[&it.alias.as_str(), &tiers, &it.enabled, &revision]).await?;
@@ -176,16 +186,14 @@ pub(super) async fn write(
             let sealed = vault.seal(&pepper_place(&id), it.expose()).map_err(Unwritten::Sealing)?;
             execute(tx, sql, &[&i64::from(it.version()), &sealed, &revision]).await?;
         }
-        Edit::PutSettings(it) => {
-            let attempts = i64::from(it.max_attempts);
-            let deadline = i64::from(it.attempt_deadline_ms);
-            execute(tx, sql, &[&attempts, &deadline, &it.reveal_route, &revision]).await?;
-        }
+        Edit::PutSettings(it) => write_settings(tx, sql, it, revision).await?,
+        Edit::PutLimit(it) => limits::write(tx, sql, it, revision).await?,
         Edit::DeleteProvider(name) => drop(execute(tx, sql, &[&name.as_str()]).await?),
         Edit::DeleteRoute(alias) => drop(execute(tx, sql, &[&alias.as_str()]).await?),
         Edit::DeleteAccount(id) => drop(execute(tx, sql, &[&id.uuid()]).await?),
         Edit::DeleteTeam(id) => drop(execute(tx, sql, &[&id.uuid()]).await?),
         Edit::DeleteKey(id) => drop(execute(tx, sql, &[&id.uuid()]).await?),
+        Edit::DeleteLimit(id) => drop(execute(tx, sql, &[&id.uuid()]).await?),
         Edit::DeleteModel(id) => {
             execute(tx, sql, &[&id.provider.as_str(), &id.name.as_str()]).await?;
         }
@@ -245,9 +253,49 @@ async fn write_account(
         &i64::from(client.idle_timeout_ms),
         &tokio_postgres::types::Json(&client.extra_headers),
         &client.ask_stream_usage,
+        &client.keep_output_open,
     ];
     execute(tx, sql, params).await?;
     Ok(())
+}
+
+async fn write_model(
+    tx: &Transaction<'_>,
+    sql: &str,
+    it: &Model,
+    revision: i64,
+) -> Result<(), tokio_postgres::Error> {
+    let operations: Vec<_> = it.operations.iter().map(|it| it.as_str()).collect();
+    let params: Params<'_> = &[
+        &it.id.provider.as_str(),
+        &it.id.name.as_str(),
+        &operations,
+        &it.built_in,
+        &it.price.map(|it| row::signed(it.input)),
+        &it.price.map(|it| row::signed(it.cached_input)),
+        &it.price.map(|it| row::signed(it.cache_write)),
+        &it.price.map(|it| row::signed(it.output)),
+        &it.max_output_tokens.map(row::signed),
+        &revision,
+    ];
+    execute(tx, sql, params).await.map(drop)
+}
+
+async fn write_settings(
+    tx: &Transaction<'_>,
+    sql: &str,
+    it: &Settings,
+    revision: i64,
+) -> Result<(), tokio_postgres::Error> {
+    let params: Params<'_> = &[
+        &i64::from(it.max_attempts),
+        &i64::from(it.attempt_deadline_ms),
+        &it.reveal_route,
+        &row::signed(it.default_output_tokens),
+        &i64::from(it.fallback_proxies),
+        &revision,
+    ];
+    execute(tx, sql, params).await.map(drop)
 }
 
 /// The statement that writes an edit of this kind.
@@ -265,13 +313,7 @@ pub(super) fn statement(edit: &Edit) -> &'static str {
                 revision = excluded.revision"
         }
         Edit::PutAccount(_) => PUT_ACCOUNT,
-        Edit::PutModel(_) => {
-            "-- put_model
-            INSERT INTO model (provider, name, operations, built_in, revision)
-            VALUES ($1, $2, $3, $4, $5)
-            ON CONFLICT (provider, name) DO UPDATE SET operations = excluded.operations,
-                built_in = excluded.built_in, revision = excluded.revision"
-        }
+        Edit::PutModel(_) => PUT_MODEL,
         Edit::PutRoute(_) => {
             "-- put_route
             INSERT INTO route (alias, tiers, enabled, revision) VALUES ($1, $2, $3, $4)
@@ -293,11 +335,14 @@ pub(super) fn statement(edit: &Edit) -> &'static str {
         }
         Edit::PutSettings(_) => {
             "-- put_settings
-            INSERT INTO settings (id, max_attempts, attempt_deadline_ms, reveal_route, revision)
-            VALUES (1, $1, $2, $3, $4)
+            INSERT INTO settings (id, max_attempts, attempt_deadline_ms, reveal_route,
+                default_output_tokens, fallback_proxies, revision)
+            VALUES (1, $1, $2, $3, $4, $5, $6)
             ON CONFLICT (id) DO UPDATE SET max_attempts = excluded.max_attempts,
                 attempt_deadline_ms = excluded.attempt_deadline_ms,
-                reveal_route = excluded.reveal_route, revision = excluded.revision"
+                reveal_route = excluded.reveal_route,
+                default_output_tokens = excluded.default_output_tokens,
+                fallback_proxies = excluded.fallback_proxies, revision = excluded.revision"
         }
         Edit::DeleteProvider(_) => "-- delete_provider\nDELETE FROM provider WHERE name = $1",
         Edit::DeleteAccount(_) => "-- delete_account\nDELETE FROM account WHERE id = $1",
@@ -307,5 +352,7 @@ pub(super) fn statement(edit: &Edit) -> &'static str {
         Edit::DeleteRoute(_) => "-- delete_route\nDELETE FROM route WHERE alias = $1",
         Edit::DeleteTeam(_) => "-- delete_team\nDELETE FROM team WHERE id = $1",
         Edit::DeleteKey(_) => "-- delete_key\nDELETE FROM virtual_key WHERE id = $1",
+        Edit::PutLimit(_) => limits::PUT,
+        Edit::DeleteLimit(_) => "-- delete_limit\nDELETE FROM limit_rule WHERE id = $1",
     }
 }

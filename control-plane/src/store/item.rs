@@ -1,8 +1,10 @@
 //! What tells the items of a catalog apart, and what is left of a list of edits.
 
+use crate::named::Named;
 use domain::{
     catalog::{Catalog, Edit, ModelId},
-    id::{AccountId, KeyId, TeamId},
+    id::{AccountId, KeyId, LimitId, TeamId},
+    limit::words::title,
     name::Name,
     pattern::Pattern,
 };
@@ -19,6 +21,7 @@ pub enum ItemRef {
     Team(TeamId),
     Pepper(u32),
     Key(KeyId),
+    Limit(LimitId),
     Settings,
 }
 
@@ -40,6 +43,8 @@ impl ItemRef {
             Edit::DeleteKey(id) => Self::Key(*id),
             Edit::PutPepper(it) => Self::Pepper(it.version()),
             Edit::PutSettings(_) => Self::Settings,
+            Edit::PutLimit(it) => Self::Limit(it.id),
+            Edit::DeleteLimit(id) => Self::Limit(*id),
         }
     }
 
@@ -53,6 +58,7 @@ impl ItemRef {
             Self::Team(_) => "team",
             Self::Pepper(_) => "pepper",
             Self::Key(_) => "key",
+            Self::Limit(_) => "limit",
             Self::Settings => "settings",
         }
     }
@@ -67,6 +73,7 @@ impl ItemRef {
             Self::Team(id) => id.to_string(),
             Self::Pepper(version) => version.to_string(),
             Self::Key(id) => id.to_string(),
+            Self::Limit(id) => id.to_string(),
             Self::Settings => "settings".to_owned(),
         }
     }
@@ -91,6 +98,7 @@ pub(super) const fn is_delete(edit: &Edit) -> bool {
             | Edit::DeleteRoute(_)
             | Edit::DeleteTeam(_)
             | Edit::DeleteKey(_)
+            | Edit::DeleteLimit(_)
     )
 }
 
@@ -118,13 +126,16 @@ fn changes_nothing(edit: &Edit, catalog: &Catalog) -> bool {
         Edit::DeleteTeam(id) => !catalog.teams.contains_key(id),
         Edit::PutKey(it) => catalog.keys.get(it.id) == Some(it),
         Edit::DeleteKey(id) => catalog.keys.get(*id).is_none(),
+        Edit::PutLimit(it) => catalog.limits.get(it.id) == Some(it),
+        Edit::DeleteLimit(id) => catalog.limits.get(*id).is_none(),
         Edit::PutPepper(it) => catalog.peppers.get(&it.version()) == Some(it),
         Edit::PutSettings(it) => catalog.settings == *it,
     }
 }
 
-/// The name that people know an edit's item by: ids say little in a log.
-pub(super) fn name_of(edit: &Edit, before: &Catalog) -> String {
+/// The name that people know an edit's item by, in the catalogs before and after it: ids
+/// say little in a log.
+pub(super) fn name_of(edit: &Edit, before: &Catalog, after: &Catalog) -> String {
     let name = match edit {
         Edit::PutAccount(it) => Some(it.name.to_string()),
         Edit::DeleteAccount(id) => before.accounts.get(id).map(|it| it.name.to_string()),
@@ -132,6 +143,8 @@ pub(super) fn name_of(edit: &Edit, before: &Catalog) -> String {
         Edit::DeleteTeam(id) => before.teams.get(id).map(|it| it.name.to_string()),
         Edit::PutKey(it) => Some(it.name.to_string()),
         Edit::DeleteKey(id) => before.keys.get(*id).map(|it| it.name.to_string()),
+        Edit::PutLimit(it) => Some(title(it, &Named(after))),
+        Edit::DeleteLimit(id) => before.limits.get(*id).map(|it| title(it, &Named(before))),
         Edit::PutProvider(_)
         | Edit::DeleteProvider(_)
         | Edit::PutModel(_)

@@ -29,6 +29,7 @@ const MIGRATIONS: &[Migration] = migrations![
     2 "0002_catalog",
     3 "0003_keys",
     4 "0004_usage",
+    5 "0005_limits",
 ];
 
 /// Any number that nobody else uses for an advisory lock in this database.

@@ -145,7 +145,7 @@ impl Store {
         let sql = "-- list_accounts
             SELECT id, name, provider, base_urls, enabled, connect_timeout_ms,
                 first_byte_timeout_ms, idle_timeout_ms, extra_headers, ask_stream_usage,
-                sealed_credential IS NOT NULL AS has_credential,
+                keep_output_open, sealed_credential IS NOT NULL AS has_credential,
                 sealed_proxy IS NOT NULL AS has_proxy, revision, created_at
             FROM account WHERE name > $1 ORDER BY name LIMIT $2";
         let rows = self.rows(sql, &[&page.start(), &page.rows()]).await?;
@@ -163,7 +163,7 @@ impl Store {
         let sql = "-- get_account
             SELECT id, name, provider, base_urls, enabled, connect_timeout_ms,
                 first_byte_timeout_ms, idle_timeout_ms, extra_headers, ask_stream_usage,
-                sealed_credential IS NOT NULL AS has_credential,
+                keep_output_open, sealed_credential IS NOT NULL AS has_credential,
                 sealed_proxy IS NOT NULL AS has_proxy, revision, created_at
             FROM account WHERE id = $1 OR name = $2";
         let id = id_or_name.parse::<AccountId>().ok().map(AccountId::uuid);

@@ -5,7 +5,7 @@ use super::StoreError;
 use domain::{
     catalog::{
         Account, AuthStyle, BaseUrl, ClientSettings, Dialect, Endpoint, Model, ModelId, Operation,
-        Provider, Route, Settings, Target, Team, Tier, VirtualKey,
+        Price, Provider, Route, Settings, Target, Team, Tier, VirtualKey,
     },
     id::{AccountId, KeyId, TeamId},
     key::Fingerprint,
@@ -26,6 +26,8 @@ pub(super) struct EndpointRow {
     dialect: String,
     base_url: Option<String>,
     auth: AuthRow,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    output_cap_field: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -64,7 +66,7 @@ pub(super) fn column<'a, T: FromSql<'a>>(row: &'a Row, name: &str) -> Result<T, 
 }
 
 /// A column of text that has to parse.
-fn parsed<T: FromStr<Err: Display>>(row: &Row, name: &str) -> Result<T, StoreError> {
+pub(super) fn parsed<T: FromStr<Err: Display>>(row: &Row, name: &str) -> Result<T, StoreError> {
     parse(column::<&str>(row, name)?, name)
 }
 
@@ -76,6 +78,17 @@ fn parse<T: FromStr<Err: Display>>(text: &str, name: &str) -> Result<T, StoreErr
 pub(super) fn unsigned<T: TryFrom<i64>>(row: &Row, name: &str) -> Result<T, StoreError> {
     let number: i64 = column(row, name)?;
     T::try_from(number).map_err(|_| StoreError::corrupt(format!("column {name}: {number}")))
+}
+
+/// The same, of a column that may be null.
+pub(super) fn maybe_unsigned<T: TryFrom<i64>>(
+    row: &Row,
+    name: &str,
+) -> Result<Option<T>, StoreError> {
+    match column::<Option<i64>>(row, name)? {
+        None => Ok(None),
+        Some(_) => unsigned(row, name).map(Some),
+    }
 }
 
 /// A number for a bigint column. Nothing that is stored comes near its bound.
@@ -127,7 +140,9 @@ pub(super) fn provider(row: &Row) -> Result<Provider, StoreError> {
             AuthRow::Header(name) => AuthStyle::Header(name),
             AuthRow::None => AuthStyle::None,
         };
-        Ok(Endpoint { dialect: dialect(&it.dialect)?, base_url: it.base_url, auth })
+        let dialect = dialect(&it.dialect)?;
+        let output_cap_field = it.output_cap_field;
+        Ok(Endpoint { dialect, base_url: it.base_url, auth, output_cap_field })
     });
     Ok(Provider {
         name: parsed(row, "name")?,
@@ -150,6 +165,7 @@ pub(super) fn endpoint_rows(provider: &Provider) -> Json<Vec<EndpointRow>> {
             AuthStyle::Header(name) => AuthRow::Header(name.clone()),
             AuthStyle::None => AuthRow::None,
         },
+        output_cap_field: it.output_cap_field.clone(),
     });
     Json(endpoints.collect())
 }
@@ -174,6 +190,7 @@ pub(super) fn account(row: &Row) -> Result<Account, StoreError> {
             proxy: None,
             extra_headers,
             ask_stream_usage: column(row, "ask_stream_usage")?,
+            keep_output_open: column(row, "keep_output_open")?,
         },
     })
 }
@@ -192,7 +209,20 @@ pub(super) fn model(row: &Row) -> Result<Model, StoreError> {
         id: ModelId { provider: parsed(row, "provider")?, name: parsed(row, "name")? },
         operations: operations.collect::<Result<_, _>>()?,
         built_in: column(row, "built_in")?,
+        price: price(row)?,
+        max_output_tokens: maybe_unsigned(row, "max_output_tokens")?,
     })
+}
+
+/// All four prices of a model, or none.
+fn price(row: &Row) -> Result<Option<Price>, StoreError> {
+    let Some(input) = maybe_unsigned(row, "input_nanousd")? else { return Ok(None) };
+    Ok(Some(Price {
+        input,
+        cached_input: unsigned(row, "cached_input_nanousd")?,
+        cache_write: unsigned(row, "cache_write_nanousd")?,
+        output: unsigned(row, "output_nanousd")?,
+    }))
 }
 
 pub(super) fn route(row: &Row) -> Result<Route, StoreError> {
@@ -258,6 +288,8 @@ pub(super) fn settings(row: &Row) -> Result<Settings, StoreError> {
         max_attempts: unsigned(row, "max_attempts")?,
         attempt_deadline_ms: unsigned(row, "attempt_deadline_ms")?,
         reveal_route: column(row, "reveal_route")?,
+        default_output_tokens: unsigned(row, "default_output_tokens")?,
+        fallback_proxies: unsigned(row, "fallback_proxies")?,
     })
 }
 

@@ -10,7 +10,7 @@ use crate::{
     vault::{Place, Vault},
 };
 use domain::{
-    catalog::{Catalog, Edit},
+    catalog::{Catalog, Edit, Model},
     key::Pepper,
     snapshot::Snapshot,
 };
@@ -93,8 +93,14 @@ fn missing(catalog: &Catalog, templates: &[Template]) -> Vec<Edit> {
         }
         for model in &template.models {
             models.insert(&model.id);
-            if catalog.models.get(&model.id).is_none_or(|it| it.built_in) {
-                edits.push(Edit::PutModel(Arc::new(model.clone())));
+            let old = catalog.models.get(&model.id);
+            if old.is_none_or(|it| it.built_in) {
+                // What an operator knows of it better than we.
+                let price = old.and_then(|it| it.price).or(model.price);
+                let max_output_tokens =
+                    old.and_then(|it| it.max_output_tokens).or(model.max_output_tokens);
+                let model = Model { price, max_output_tokens, ..model.clone() };
+                edits.push(Edit::PutModel(Arc::new(model)));
             }
         }
     }
@@ -114,6 +120,7 @@ fn missing(catalog: &Catalog, templates: &[Template]) -> Vec<Edit> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::catalog::{ModelId, Price};
 
     fn seeded(templates: &[Template]) -> Catalog {
         let mut catalog = Catalog::default();
@@ -141,6 +148,20 @@ mod tests {
         catalog.apply(Edit::PutProvider(Arc::new(own.clone())));
         missing(&catalog, &templates).into_iter().for_each(|it| catalog.apply(it));
         assert_eq!(*catalog.providers[&own.name], own);
+    }
+
+    #[test]
+    fn what_an_operator_knows_of_a_built_in_model_stays() {
+        let templates = templates::built_in().unwrap();
+        let mut catalog = seeded(&templates);
+        let known = Price { input: 1, cached_input: 2, cache_write: 3, output: 4 };
+        for (provider, name) in [("openai", "gpt-4o"), ("demo", "gpt-4o")] {
+            let id = ModelId { provider: provider.parse().unwrap(), name: name.parse().unwrap() };
+            let own = Model { price: Some(known), ..(*catalog.models[&id]).clone() };
+            catalog.apply(Edit::PutModel(Arc::new(own)));
+            missing(&catalog, &templates).into_iter().for_each(|it| catalog.apply(it));
+            assert_eq!(catalog.models[&id].price, Some(known));
+        }
     }
 
     #[test]

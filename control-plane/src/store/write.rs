@@ -136,7 +136,8 @@ impl Store {
         }
         let snapshot = current.amend(edits.clone(), revision).map_err(WriteError::Defects)?;
         write_edits(&tx, vault, &edits, row::signed(revision)).await?;
-        log_change(&tx, actor, &edits, current.catalog(), row::signed(revision)).await?;
+        let catalogs = (current.catalog(), snapshot.catalog());
+        log_change(&tx, actor, &edits, catalogs, row::signed(revision)).await?;
         if request.dry_run {
             tx.rollback().await.map_err(StoreError::from)?;
             return Ok(Written { caught_up, ..nothing_written(current, edits) });
@@ -253,7 +254,8 @@ fn why_unwritten<E>(error: Unwritten, edit: &Edit) -> WriteError<E> {
     match error {
         Unwritten::Sealing(error) => WriteError::Store(StoreError::Seal(error)),
         Unwritten::Refused(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
-            let name = item::name_of(edit, &Catalog::default());
+            let unknown = Catalog::default();
+            let name = item::name_of(edit, &unknown, &unknown);
             let kind = ItemRef::of(edit).kind();
             WriteError::AlreadyExists { what: format!("{kind} `{name}`") }
         }
@@ -265,7 +267,7 @@ async fn log_change(
     tx: &Transaction<'_>,
     actor: &Actor,
     edits: &[Edit],
-    before: &Catalog,
+    (before, after): (&Catalog, &Catalog),
     revision: i64,
 ) -> Result<(), StoreError> {
     let mut verbs = Vec::with_capacity(edits.len());
@@ -277,7 +279,7 @@ async fn log_change(
         verbs.push(if item::is_delete(edit) { "delete" } else { "put" });
         kinds.push(item.kind());
         items.push(item.id());
-        names.push(item::name_of(edit, before));
+        names.push(item::name_of(edit, before, after));
     }
     let sql = "-- log_change
         INSERT INTO change_log (revision, actor_kind, actor, verb, kind, item, name)
@@ -319,6 +321,10 @@ async fn revision_of(tx: &Transaction<'_>, item: &ItemRef) -> Result<Option<u64>
         }
         ItemRef::Key(id) => {
             let sql = "-- key_revision\nSELECT revision FROM virtual_key WHERE id = $1";
+            tx::row(tx, sql, &[&id.uuid()]).await?
+        }
+        ItemRef::Limit(id) => {
+            let sql = "-- limit_revision\nSELECT revision FROM limit_rule WHERE id = $1";
             tx::row(tx, sql, &[&id.uuid()]).await?
         }
         ItemRef::Settings => {

@@ -15,13 +15,13 @@ fn mask(paths: &[&str]) -> Option<FieldMask> {
     Some(FieldMask { paths: paths.iter().map(ToString::to_string).collect() })
 }
 
-fn fields(status: &Status) -> Vec<String> {
+pub(crate) fn fields(status: &Status) -> Vec<String> {
     let details = status.get_error_details();
     let violations = details.bad_request().map(|it| it.field_violations.clone());
     violations.unwrap_or_default().into_iter().map(|it| it.field).collect()
 }
 
-fn reason(status: &Status) -> String {
+pub(crate) fn reason(status: &Status) -> String {
     status.get_error_details().error_info().map(|it| it.reason.clone()).unwrap_or_default()
 }
 
@@ -212,7 +212,7 @@ async fn an_own_provider_is_free_once_nothing_refers_to_it() {
     let endpoint = Endpoint {
         dialect: Dialect::Openai.into(),
         base_url: "http://127.0.0.1:9/v1".to_owned(),
-        auth: None,
+        ..Endpoint::default()
     };
     let provider = Provider {
         name: "mine".to_owned(),

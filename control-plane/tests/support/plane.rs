@@ -37,7 +37,7 @@ pub(crate) struct Plane {
     /// Its database.
     pub(crate) url: String,
     pub(crate) database: Option<Database>,
-    _home: TempDir,
+    pub(crate) _home: TempDir,
 }
 
 impl Plane {
@@ -52,24 +52,35 @@ impl Plane {
 
     /// Starts one over a database that may be away, and waits for nothing.
     pub(crate) async fn over(url: String) -> Self {
-        Self::with_key(url, MasterKey::generate().unwrap().to_base64()).await
+        let (operator, node) = (mint(KeyKind::Operator, &rand()), mint(KeyKind::Proxy, &rand()));
+        let secrets = [MasterKey::generate().unwrap().to_base64(), operator, node];
+        Self::with(url, secrets, |_| {}).await
     }
 
-    async fn with_key(url: String, key: Secret) -> Self {
+    /// The same with these secrets (of the vault, of operators, of proxies), and with
+    /// settings as `change` makes them.
+    pub(crate) async fn with(
+        url: String,
+        secrets: [Secret; 3],
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let home = tempfile::tempdir().unwrap();
-        let (operator, node) = (mint(KeyKind::Operator, &rand()), mint(KeyKind::Proxy, &rand()));
         let process = Process::alone();
-        let config = config(home.path(), url.clone(), [&key, &operator, &node]);
+        let mut config = config(home.path(), url.clone(), secrets.each_ref());
+        change(&mut config);
         let app = App::start(config, process.clone()).await.unwrap();
-        let text = |it: &Secret| it.expose().to_owned();
-        let (operator, node, master_key) = (text(&operator), text(&node), text(&key));
+        let [master_key, operator, node] = secrets.map(|it| it.expose().to_owned());
         Self { app, process, operator, node, master_key, url, database: None, _home: home }
+    }
+
+    /// What it was started with.
+    pub(crate) fn secrets(&self) -> [Secret; 3] {
+        [&self.master_key, &self.operator, &self.node].map(|it| Secret::new(it.clone()))
     }
 
     /// Starts another one over the same database, of which `other` is in charge.
     pub(crate) async fn beside(other: &Self) -> Self {
-        let key = Secret::new(other.master_key.clone());
-        let plane = Self::with_key(other.url.clone(), key).await;
+        let plane = Self::with(other.url.clone(), other.secrets(), |_| {}).await;
         plane.app.open().await.unwrap();
         plane
     }
@@ -138,6 +149,9 @@ fn config(home: &Path, url: String, [key, operator, node]: [&Secret; 3]) -> Conf
         node_token: Some(node.clone()),
         tls: Tls::Off,
         pool: PoolSettings { max_size: 8, statement_timeout_ms: 5_000, acquire_timeout_ms: 2_000 },
+        advertise_url: None,
+        peer_ca: None,
+        lend_without_database: false,
         cors_origins: vec!["https://dashboard.example".to_owned()],
     }
 }

@@ -22,7 +22,7 @@ pub static SPEC: Spec = Spec {
         Setting::new(
             "control-url",
             "SLUICE_CONTROL_URL",
-            "The control plane; http:// only on loopback.",
+            "The control plane, or its replicas with commas between; http:// only on loopback.",
         )
         .or("http://127.0.0.1:7070"),
         Setting::new(

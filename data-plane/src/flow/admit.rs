@@ -1,13 +1,20 @@
-//! Who asks, and whether a record of what they use can be kept.
+//! Who asks, whether their limits let it through, and whether a record of what they use
+//! can be kept.
 
+use super::{
+    passage::{self, Passage},
+    receive::Ask,
+    toll::Toll,
+};
 use crate::{
     access_log::Trace,
+    explain::{Asked as Explained, Record},
     gateway::Gateway,
     http::{Asked, refusal::Refusal},
     sync::usage::UsageSlot,
 };
 use domain::{
-    catalog::VirtualKey,
+    catalog::{Limit, VirtualKey},
     key::{KeyKind, check_form, check_usable},
     snapshot::Snapshot,
     time::Timestamp,
@@ -25,11 +32,13 @@ impl Caller {
     }
 }
 
-/// Leave to ask upstreams: a caller, and a place for the record of what they use.
-/// Only [`admit`] makes one, and no attempt is made without.
+/// Leave to ask upstreams: a caller, what is held of their limits, and a place for the
+/// record of what they use. Only [`admit`] makes one, and no attempt is made without.
 pub(super) struct Admission {
     pub(super) key: Arc<VirtualKey>,
     pub(super) slot: UsageSlot,
+    pub(super) passage: Option<Passage>,
+    pub(super) record: Arc<Record>,
 }
 
 /// Finds out who asks, from the request's head.
@@ -58,13 +67,42 @@ pub(super) fn caller(
 /// As long as a key, and none.
 const NOBODYS: &str = "slc_sk_0000000000000000000000000000000000000000000000000";
 
-/// Takes a place in the usage queue for the caller's request.
+/// The limits that the caller's answers tell the standing of.
+pub(super) fn standing(snapshot: &Snapshot, key: &VirtualKey, alias: &str) -> Vec<Arc<Limit>> {
+    snapshot.limits_of_caller(key, alias).into_iter().cloned().collect()
+}
+
+/// Opens the record of how the request is decided.
+pub(super) fn record(
+    gateway: &Gateway,
+    snapshot: &Snapshot,
+    caller: &Caller,
+    ask: &Ask<'_>,
+) -> Arc<Record> {
+    gateway.explainer.open(Explained {
+        request: ask.request,
+        received_at: ask.received_at,
+        key: caller.key().id,
+        alias: (*ask.peek.model).into(),
+        revision: snapshot.revision(),
+    })
+}
+
+/// Takes a place in the usage queue for the caller's request, and room in the limits.
 ///
 /// # Errors
-/// [`Refusal::UsageQueueFull`]: nothing may be used that cannot be told.
-pub(super) fn admit(gateway: &Gateway, caller: Caller) -> Result<Admission, Refusal> {
+/// [`Refusal::UsageQueueFull`]: nothing may be used that cannot be told; or what a limit
+/// says. Then nothing is held of any.
+pub(super) async fn admit(
+    gateway: &Gateway,
+    caller: Caller,
+    toll: &Toll<'_>,
+    ask: &Ask<'_>,
+    record: Arc<Record>,
+) -> Result<Admission, Refusal> {
     let slot = gateway.usage.reserve().ok_or(Refusal::UsageQueueFull)?;
-    Ok(Admission { key: caller.0, slot })
+    let passage = passage::of_caller(gateway, toll, ask, &record).await?;
+    Ok(Admission { key: caller.0, slot, passage, record })
 }
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");

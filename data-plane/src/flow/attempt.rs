@@ -1,13 +1,25 @@
 //! Walks the plan until an answer begins. After that there is no way back.
 
-use super::{receive::Ask, settle::Settlement};
+use super::{
+    order,
+    passage::{self, NoTurn, Target},
+    receive::Ask,
+    settle::Settlement,
+    toll::Toll,
+};
 use crate::{
     gateway::Worker,
-    http::headers,
+    http::{
+        headers,
+        refusal::{Refusal, Uncounted},
+    },
     upstream::{Line, classify},
 };
 use bytes::Bytes;
-use dialect::{peek::StreamUsage, splice::splice};
+use dialect::{
+    peek::StreamUsage,
+    splice::{Change, OutputCap, splice},
+};
 use domain::{
     catalog::{Dialect, Operation},
     routing::{self, Attempt, Failure, Next, Plan},
@@ -15,7 +27,10 @@ use domain::{
 };
 use http::{HeaderMap, HeaderValue, Response, header};
 use hyper::body::Body;
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::time::timeout;
 
 /// An answer that began: status 2xx, its head read, its body on the way.
@@ -35,46 +50,106 @@ pub(super) struct Failed {
     pub(super) answer: Option<Box<(Response<reqwest::Body>, Arc<Line>)>>,
 }
 
-/// Makes the attempts of `plan` in their order, until one begins to answer or there is
-/// no use in going on.
+/// Why no answer began.
+pub(super) enum NoAnswer {
+    /// All attempts failed.
+    Failed(Failed),
+    /// Nobody was asked: no account has room.
+    NoRoom(Refusal),
+}
+
+/// Makes the attempts of `plan`, until one begins to answer or there is no use in going
+/// on. An account whose limits have no room is passed over: that is no attempt.
 ///
 /// # Errors
-/// [`Failed`]: how the last attempt went wrong.
+/// [`NoAnswer`]: how the last attempt went wrong, or that there was none.
 pub(super) async fn first_to_begin(
     worker: &Worker,
-    snapshot: &Snapshot,
     settlement: &mut Settlement,
+    toll: &Toll<'_>,
     ask: &Ask<'_>,
     plan: &Plan,
-) -> Result<Answer, Failed> {
-    let settings = &snapshot.catalog().settings;
-    let mut last = Failed { failure: Failure::Connect, answer: None };
-    for attempt in &plan.attempts {
-        settlement.asking(attempt);
+) -> Result<Answer, NoAnswer> {
+    let settings = &toll.snapshot.catalog().settings;
+    let record = Arc::clone(settlement.record());
+    let mut last = None;
+    let mut passed = PassedOver::default();
+    let mut order = order::order(&worker.gateway, toll, plan, &record).peekable();
+    while let Some(at) = order.next() {
+        let Some(attempt) = plan.attempts.get(at) else { continue };
+        let target = Target { at, attempt, is_last: order.peek().is_none() };
+        let turn = passage::of_target(&worker.gateway, toll, ask, target, &record).await;
+        let turn = match turn {
+            Ok(turn) => turn,
+            Err(why) => {
+                passed.note(why);
+                continue;
+            }
+        };
+        let cap = toll.output_cap(attempt, settlement.demand(), turn.demand.as_ref());
+        settlement.asking(attempt, turn);
         let begin = Instant::now();
-        let tried = one(worker, snapshot, ask, attempt).await;
+        let tried = one(worker, toll.snapshot, ask, attempt, cap).await;
         let waited = begin.elapsed();
         match tried {
             Ok(answer) => {
                 settlement.begun(waited, answer.response.status(), answer.streamed);
                 return Ok(answer);
             }
-            Err(failed) => last = failed,
-        }
-        settlement.failed(waited);
-        let made = settlement.attempts();
-        let elapsed_ms = u64::try_from(settlement.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let next = routing::after(last.failure, made, elapsed_ms, settings);
-        tracing::debug!(
-            request_id = %ask.request, attempt = made, account = %attempt.seat.account.name,
-            model = &*attempt.model, failure = ?last.failure, next = ?next, "attempt failed"
-        );
-        match next {
-            Next::Failover => {}
-            Next::GiveUp => break,
+            Err(failed) => {
+                settlement.failed(waited, failed.failure);
+                let made = settlement.attempts();
+                let elapsed_ms =
+                    u64::try_from(settlement.elapsed().as_millis()).unwrap_or(u64::MAX);
+                let next = routing::after(failed.failure, made, elapsed_ms, settings);
+                tracing::debug!(
+                    request_id = %ask.request, attempt = made,
+                    account = %attempt.seat.account.name, model = &*attempt.model,
+                    failure = ?failed.failure, next = ?next, "attempt failed"
+                );
+                last = Some(failed);
+                match next {
+                    Next::Failover => {}
+                    Next::GiveUp => break,
+                }
+            }
         }
     }
-    Err(last)
+    Err(last.map_or_else(|| NoAnswer::NoRoom(passed.refusal()), NoAnswer::Failed))
+}
+
+/// Accounts that had no room.
+#[derive(Default)]
+struct PassedOver {
+    /// When the first of them has some.
+    soonest: Option<Duration>,
+    /// Why nobody knows of one whether it has room, and when to ask again.
+    uncounted: Option<(&'static str, Duration)>,
+    /// Whether one of them would take a smaller request, but never this one.
+    too_large: bool,
+}
+
+impl PassedOver {
+    fn note(&mut self, why: NoTurn) {
+        match why {
+            NoTurn::Later(after) => {
+                self.soonest = Some(self.soonest.map_or(after, |it| it.min(after)));
+            }
+            NoTurn::Uncounted(why, after) => self.uncounted = Some((why, after)),
+            NoTurn::TooLarge => self.too_large = true,
+            NoTurn::Never => {}
+        }
+    }
+
+    fn refusal(&self) -> Refusal {
+        match (self.soonest, self.uncounted) {
+            (None, Some((why, retry_after))) => {
+                Refusal::Uncounted(Box::new(Uncounted { limit: None, why, retry_after }))
+            }
+            (None, None) if self.too_large => Refusal::TooLargeForAll,
+            (retry_after, _) => Refusal::NoHeadroom { retry_after },
+        }
+    }
 }
 
 async fn one(
@@ -82,6 +157,7 @@ async fn one(
     snapshot: &Snapshot,
     ask: &Ask<'_>,
     attempt: &Attempt,
+    cap: Option<u64>,
 ) -> Result<Answer, Failed> {
     let account = &attempt.seat.account;
     let line = worker.clients.line(&attempt.seat, snapshot).map_err(|error| {
@@ -93,7 +169,7 @@ async fn one(
         Err(Failed { failure, answer })
     };
     let ask_usage = account.client.ask_stream_usage && lacks_usage(ask);
-    let body = splice(ask.body, &ask.peek, &attempt.model, ask_usage);
+    let body = splice(ask.body, &ask.peek, change(ask, attempt, ask_usage, cap));
     let response: Response<reqwest::Body> = match timeout(line.first_byte, sent(&line, ask, body))
         .await
     {
@@ -106,6 +182,12 @@ async fn one(
         }
         Ok(Some(Ok(response))) => response.into(),
     };
+    worker.gateway.headroom.hear(
+        (account.id, &attempt.model),
+        ask.asked.dialect,
+        (response.status(), response.headers()),
+        || (Instant::now(), runtime::clock::unix_ms()),
+    );
     if !response.status().is_success() {
         let failure = Failure::Status(response.status().as_u16());
         return fail(failure, Some(Box::new((response, Arc::clone(&line)))));
@@ -117,6 +199,20 @@ async fn one(
     line.attempts.begun();
     let streamed = is_of_type(response.headers(), "text/event-stream");
     Ok(Answer { response, line, streamed, hide_usage: ask_usage })
+}
+
+fn change<'a>(
+    ask: &Ask<'_>,
+    attempt: &'a Attempt,
+    ask_usage: bool,
+    cap: Option<u64>,
+) -> Change<'a> {
+    let endpoint = attempt.seat.endpoint(ask.asked.dialect);
+    let output_cap = cap.zip(endpoint).map(|(tokens, endpoint)| {
+        let field = &*endpoint.output_cap_field;
+        OutputCap { field, tokens }
+    });
+    Change { model: &attempt.model, ask_usage, output_cap }
 }
 
 /// The head of the answer; `None` if the account has no place for such a request.

@@ -1,9 +1,10 @@
 //! What a request used, written down exactly once: by whoever sees its end, or by the
 //! drop of the guard when nobody does.
 
-use super::{admit::Admission, receive::Ask};
+use super::{admit::Admission, charge::Held, passage::Turn, receive::Ask};
 use crate::{
     access_log::{self, millis},
+    explain::{LookVerdict, Record},
     gateway::Gateway,
     sync::usage::UsageSlot,
 };
@@ -13,7 +14,8 @@ use domain::{
     catalog::{Dialect, Operation},
     fault::Fault,
     id::{KeyId, RequestId, TeamId},
-    routing::Attempt,
+    limit::demand::Demand,
+    routing::{Attempt, Failure},
     snapshot::{Seat, Snapshot},
     time::Timestamp,
     tokens::Tokens,
@@ -40,6 +42,7 @@ pub(super) fn open(
 ) -> Settlement {
     let draft = Draft {
         slot: admission.slot,
+        held: Held::new(admission.passage, Arc::clone(&admission.record)),
         stage: Stage::Planned,
         request: ask.request,
         started: ask.received,
@@ -57,19 +60,22 @@ pub(super) fn open(
         attempts: 0,
         revision: snapshot.revision(),
     };
-    Settlement { gateway: Arc::clone(gateway), draft: Some(draft) }
+    let gateway = Arc::clone(gateway);
+    Settlement { gateway, record: admission.record, draft: Some(draft) }
 }
 
-/// Owes one usage record, and writes it when it is settled, or else when it is dropped.
-/// A request for which no attempt was made owes nothing.
+/// Owes one usage record, and gives limits back what was not used, when it is settled or
+/// else when it is dropped. A request for which no attempt was made owes nothing.
 #[must_use = "dropped at once, it settles at once"]
 pub(super) struct Settlement {
     gateway: Arc<Gateway>,
+    record: Arc<Record>,
     draft: Option<Draft>,
 }
 
 struct Draft {
     slot: UsageSlot,
+    held: Held,
     stage: Stage,
     request: RequestId,
     started: Instant,
@@ -117,20 +123,41 @@ impl Settlement {
         &self.gateway
     }
 
+    /// How the request is decided.
+    pub(super) const fn record(&self) -> &Arc<Record> {
+        &self.record
+    }
+
+    /// What was asked of the caller's limits.
+    pub(super) fn demand(&self) -> Option<&Demand> {
+        self.draft.as_ref()?.held.demand()
+    }
+
     /// An attempt is being made.
-    pub(super) fn asking(&mut self, attempt: &Attempt) {
+    pub(super) fn asking(&mut self, attempt: &Attempt, turn: Turn) {
         if let Some(draft) = &mut self.draft {
+            draft.held.begin(turn);
             draft.stage = Stage::Asking;
             draft.attempts = draft.attempts.saturating_add(1);
             draft.asked = Some((Arc::clone(&attempt.seat), Arc::clone(&attempt.model)));
         }
     }
 
-    /// The attempt is over, so much later, and no answer began.
-    pub(super) fn failed(&mut self, waited: Duration) {
+    /// The attempt is over, so much later, and no answer began. Its account is charged
+    /// for it alone.
+    pub(super) fn failed(&mut self, waited: Duration, failure: Failure) {
         if let Some(draft) = &mut self.draft {
             draft.stage = Stage::Failed;
             draft.waited = draft.waited.saturating_add(waited);
+            draft.held.became(LookVerdict::Failed(failure));
+            draft.held.end_attempt(match failure {
+                // It has not even heard of the request.
+                Failure::Connect => None,
+                Failure::Status(_) => Some(Tokens::default()),
+                Failure::FirstByteTimeout | Failure::Broken => {
+                    Some(tokens(draft.operation, Used::Unknown, &draft.input).0)
+                }
+            });
         }
     }
 
@@ -138,6 +165,7 @@ impl Settlement {
     pub(super) fn begun(&mut self, waited: Duration, status: StatusCode, streamed: bool) {
         let Some(draft) = &mut self.draft else { return };
         draft.stage = Stage::Begun(status);
+        draft.held.became(LookVerdict::Answered(status.as_u16()));
         draft.streamed = streamed;
         draft.waited = draft.waited.saturating_add(waited);
         let overhead = draft.started.elapsed().saturating_sub(draft.waited);
@@ -169,6 +197,13 @@ impl Settlement {
         self.write(status.as_u16(), outcome, used);
     }
 
+    /// The request goes nowhere, so that nothing is used of anything.
+    pub(super) fn withdraw(mut self) {
+        if let Some(mut draft) = self.draft.take() {
+            draft.held.withdraw();
+        }
+    }
+
     /// How a request ends that nobody sees the end of.
     pub(super) fn unseen_end(&self) -> Outcome {
         let ours = self.gateway.is_cut() || std::thread::panicking();
@@ -176,10 +211,11 @@ impl Settlement {
     }
 
     fn write(&mut self, status: u16, outcome: Outcome, used: Used) {
-        let Some(draft) = self.draft.take() else { return };
+        let Some(mut draft) = self.draft.take() else { return };
         let Some((seat, model)) = draft.asked else { return };
         let duration = draft.started.elapsed();
         let (tokens, estimated) = tokens(draft.operation, used, &draft.input);
+        draft.held.end(status, Some(tokens));
         let record = UsageRecord {
             request: draft.request,
             started_at: draft.started_at,
@@ -214,7 +250,12 @@ impl Drop for Settlement {
     fn drop(&mut self) {
         let outcome = self.unseen_end();
         match self.draft.as_ref().map(|it| it.stage) {
-            None | Some(Stage::Planned) => {}
+            None => {}
+            Some(Stage::Planned) => {
+                if let Some(mut draft) = self.draft.take() {
+                    draft.held.withdraw();
+                }
+            }
             Some(Stage::Asking) => self.write(NO_STATUS, outcome, Used::Unknown),
             Some(Stage::Failed) => self.write(NO_STATUS, outcome, Used::Nothing),
             Some(Stage::Begun(status)) => self.write(status.as_u16(), outcome, Used::Unknown),

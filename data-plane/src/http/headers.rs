@@ -58,6 +58,13 @@ const NOT_TO_UPSTREAM: [&str; 18] = [
 ];
 const NOT_TO_UPSTREAM_PREFIXES: [&str; 3] = ["proxy-", "x-forwarded-", "x-sluice-"];
 
+/// Which of two priorities the caller gives its request: `low`, or anything else.
+pub(crate) const PRIORITY: HeaderName = HeaderName::from_static("x-sluice-priority");
+/// How long to wait before trying again, in milliseconds.
+pub(crate) const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
+/// Whether trying again is of any use, for SDKs that would try by themselves.
+pub(crate) const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+
 /// Not passed back: whose account it is, what stands in front of the provider, and what
 /// is about the provider's own origin. `content-length` is set where the body is known.
 const NOT_TO_CALLER: [&str; 19] = [
@@ -82,15 +89,17 @@ const NOT_TO_CALLER: [&str; 19] = [
     "x-served-by",
 ];
 /// Among them the limits of the account, which are not the caller's.
-const NOT_TO_CALLER_PREFIXES: [&str; 9] = [
+const NOT_TO_CALLER_PREFIXES: [&str; 11] = [
     "access-control-",
     "anthropic-ratelimit-",
     "cf-",
     "proxy-",
+    "ratelimit",
     "x-amz-cf-",
     "x-cache",
     "x-envoy-",
-    "x-ratelimit-",
+    "x-rate-limit-",
+    "x-ratelimit",
     "x-sluice-",
 ];
 
@@ -187,7 +196,12 @@ mod tests {
             ("openai-processing-ms", "12"),
             ("openai-organization", "acme"),
             ("x-ratelimit-remaining-requests", "1"),
+            ("x-ratelimitbysize-remaining-minute", "1"),
+            ("x-rate-limit-limit", "1"),
+            ("ratelimit", "\"default\";r=1;t=1"),
+            ("ratelimit-policy", "\"default\";q=1"),
             ("anthropic-ratelimit-requests-limit", "1"),
+            ("anthropic-ratelimit-unified-status", "allowed"),
             ("set-cookie", "a=b"),
             ("cf-ray", "1"),
             ("strict-transport-security", "max-age=1"),

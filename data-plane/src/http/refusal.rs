@@ -3,14 +3,19 @@
 //! Knows whose fault each is and what kind of error it makes; the form that a dialect
 //! gives to it is the dialect's.
 
+mod limited;
+
+pub(crate) use limited::{NeverFits, Shortfall, TooManyTokens, Uncounted};
+
 use super::endpoint::EXISTING;
 use dialect::{error::ErrorKind, peek};
 use domain::{
-    catalog::{Dialect, Operation},
+    catalog::{Dialect, Limit, Operation},
     fault::Fault,
+    id::LimitId,
     key::Unusable,
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// Why a request is not answered by an upstream. Never holds a credential, nor an
 /// account's name: the caller reads it.
@@ -46,6 +51,20 @@ pub(crate) enum Refusal {
     NoAccount { route: String },
     #[error("{}", wrong_dialect(route, *operation, speaks))]
     WrongDialect { route: String, operation: Operation, speaks: Vec<Dialect> },
+    #[error("{0}")]
+    Limited(Box<Shortfall>),
+    #[error("{0}")]
+    Uncounted(Box<Uncounted>),
+    #[error("{0}")]
+    TooManyTokens(Box<TooManyTokens>),
+    #[error("{0}")]
+    NeverFits(Box<NeverFits>),
+    #[error("{}", limited::unpriced(.limit, .alias))]
+    Unpriced { limit: Arc<Limit>, alias: String },
+    #[error("{}", limited::no_headroom(*.retry_after))]
+    NoHeadroom { retry_after: Option<Duration> },
+    #[error("the request is larger than any account of this gateway takes: make it shorter")]
+    TooLargeForAll,
     #[error("this proxy holds all the request bodies that it has room for: try again later")]
     NoRoom,
     #[error("the usage queue of this proxy is full, so it takes no new requests: try again later")]
@@ -63,8 +82,12 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
+    pub(crate) fn never_fits(limit: Arc<Limit>, largest_milli: u64, asked_milli: u64) -> Self {
+        Self::NeverFits(Box::new(NeverFits { limit, largest_milli, asked_milli }))
+    }
+
     /// What kind of error it is to the caller's program.
-    pub(crate) const fn kind(&self) -> ErrorKind {
+    pub(crate) fn kind(&self) -> ErrorKind {
         match self {
             Self::NotReady => ErrorKind::NotReady,
             Self::UnknownPath => ErrorKind::UnknownPath,
@@ -80,6 +103,13 @@ impl Refusal {
             // What Claude Code expects of a gateway that cannot count.
             Self::WrongDialect { operation: Operation::CountTokens, .. } => ErrorKind::NotSupported,
             Self::WrongDialect { .. } => ErrorKind::InvalidRequest,
+            Self::Limited(short) => short.kind(),
+            Self::Uncounted(_) => ErrorKind::NotReady,
+            Self::TooManyTokens(over) => over.kind(),
+            Self::NeverFits(_) | Self::TooLargeForAll => ErrorKind::InvalidRequest,
+            Self::Unpriced { .. } => ErrorKind::Forbidden,
+            Self::NoHeadroom { retry_after: Some(_) } => ErrorKind::RequestsLimited,
+            Self::NoHeadroom { retry_after: None } => ErrorKind::NoAccount,
             Self::NoRoom | Self::UsageQueueFull => ErrorKind::Overloaded,
             Self::UpstreamTimeout => ErrorKind::UpstreamTimeout,
             Self::UpstreamUnreachable | Self::UpstreamBroken | Self::UpstreamCredential => {
@@ -94,9 +124,16 @@ impl Refusal {
         match self {
             Self::NotReady
             | Self::NoAccount { .. }
+            | Self::Uncounted(_)
+            | Self::Unpriced { .. }
             | Self::NoRoom
             | Self::UsageQueueFull
             | Self::Panicked => Fault::Ours,
+            Self::Limited(_)
+            | Self::TooManyTokens(_)
+            | Self::NeverFits(_)
+            | Self::TooLargeForAll
+            | Self::NoHeadroom { .. } => Fault::Limit,
             Self::UpstreamUnreachable
             | Self::UpstreamTimeout
             | Self::UpstreamBroken
@@ -126,13 +163,59 @@ impl Refusal {
         if by_model { Some("model") } else { None }
     }
 
-    /// In how many seconds it may be worth trying again, where we know.
-    pub(crate) const fn retry_after_s(&self) -> Option<u32> {
-        if matches!(self, Self::NotReady | Self::NoRoom | Self::UsageQueueFull) {
-            Some(1)
-        } else {
-            None
+    /// The caller's limit that said no, and what was left of it then, in thousandths of its unit.
+    pub(crate) fn short_of(&self) -> Option<(LimitId, u64)> {
+        let Self::Limited(short) = self else { return None };
+        Some((short.limit.id, short.left_milli))
+    }
+
+    /// When it may be worth trying again, where we know.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        if let Self::Limited(short) = self {
+            return short.retry_after;
         }
+        if let Self::Uncounted(it) = self {
+            return Some(it.retry_after);
+        }
+        if let Self::NoHeadroom { retry_after } = self {
+            return *retry_after;
+        }
+        let soon = matches!(self, Self::NotReady | Self::NoRoom | Self::UsageQueueFull);
+        soon.then_some(Duration::from_secs(1))
+    }
+
+    /// Whether SDKs shall not try again by themselves: it is of no use, or the dialect's
+    /// clients expect to be told so of a gateway's own limits (as Claude Code does).
+    pub(crate) fn is_final(&self, dialect: Dialect) -> bool {
+        let useless = match self.limit_says() {
+            None => return matches!(self, Self::Unpriced { .. }),
+            Some(retry_after) => retry_after.is_none(),
+        };
+        useless || self.kind() == ErrorKind::BudgetExhausted || dialect == Dialect::Anthropic
+    }
+
+    /// When there is more, where that is what is missing.
+    fn limit_says(&self) -> Option<Option<Duration>> {
+        let by_limit = matches!(self, Self::Limited(_) | Self::NoHeadroom { .. });
+        by_limit.then(|| self.retry_after())
+    }
+
+    /// The limit that says no.
+    pub(crate) fn limit(&self) -> Option<LimitId> {
+        let limit = if let Self::Limited(it) = self {
+            &it.limit
+        } else if let Self::Uncounted(it) = self {
+            it.limit.as_ref()?
+        } else if let Self::TooManyTokens(it) = self {
+            &it.limit
+        } else if let Self::NeverFits(it) = self {
+            &it.limit
+        } else if let Self::Unpriced { limit, .. } = self {
+            limit
+        } else {
+            return None;
+        };
+        Some(limit.id)
     }
 }
 

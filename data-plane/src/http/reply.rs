@@ -71,8 +71,14 @@ impl Reply {
         if let Refusal::WrongMethod { allow } = refusal {
             reply.headers.insert(header::ALLOW, HeaderValue::from_static(allow));
         }
-        if let Some(seconds) = refusal.retry_after_s() {
-            reply.headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        if let Some(wait) = refusal.retry_after() {
+            // Rounded up: who waits so long does not come too early.
+            let ms = u64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
+            reply.headers.insert(header::RETRY_AFTER, HeaderValue::from(ms.div_ceil(1_000)));
+            reply.headers.insert(headers::RETRY_AFTER_MS, HeaderValue::from(ms));
+        }
+        if refusal.is_final(stamp.dialect) {
+            reply.headers.insert(headers::SHOULD_RETRY, HeaderValue::from_static("false"));
         }
         reply
     }

@@ -20,6 +20,7 @@ fn snapshot(revision: u64) -> Snapshot {
             dialect: Dialect::OpenAi,
             base_url: Some("https://acme.test/v1".into()),
             auth: AuthStyle::Bearer,
+            output_cap_field: None,
         }],
         env_var: None,
         model_patterns: vec![],

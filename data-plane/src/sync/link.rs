@@ -3,7 +3,11 @@
 
 use domain::secret::Secret;
 use proto::sync::v1::{SessionRequest, SessionResponse, sync_service_client::SyncServiceClient};
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{
@@ -46,6 +50,8 @@ pub(super) enum Lost {
     Status(Box<Status>),
     #[error("it did not answer within {OPEN_TIMEOUT:?}")]
     Silent,
+    #[error("no URL of a control plane is set")]
+    Nowhere,
     #[error("it ended the session")]
     Ended,
     #[error("it broke the protocol: {0}")]
@@ -69,38 +75,36 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 }
 
 /// Where and how to reach the control plane.
-#[derive(Clone)]
 pub struct Link {
-    endpoint: Endpoint,
+    /// Its replicas.
+    endpoints: Vec<Endpoint>,
+    /// Counts which of them it is the turn of.
+    turn: AtomicUsize,
     authorization: MetadataValue<Ascii>,
 }
 
 impl Link {
-    /// A link to `url`, trusting the certificates in the PEM file `ca` or the public roots.
+    /// A link to one of `urls` at a time, the first of them first, trusting the certificates
+    /// in the PEM file `ca` or the public roots.
     ///
     /// # Errors
-    /// When the URL, the file or the token cannot be used.
-    pub fn new(url: &str, ca: Option<&Path>, token: &Secret) -> Result<Self, LinkError> {
-        let mut endpoint = Endpoint::from_shared(url.to_owned())?
-            .connect_timeout(CONNECT_TIMEOUT)
-            .tcp_nodelay(true)
-            .http2_keep_alive_interval(PING_EVERY)
-            .keep_alive_timeout(PING_TIMEOUT)
-            .keep_alive_while_idle(true)
-            .initial_stream_window_size(WINDOW_BYTES)
-            .initial_connection_window_size(WINDOW_BYTES);
-        if url.starts_with("https://") {
-            let tls = match ca {
-                Some(path) => ClientTlsConfig::new()
-                    .ca_certificate(Certificate::from_pem(std::fs::read(path)?)),
-                None => ClientTlsConfig::new().with_webpki_roots(),
-            };
-            endpoint = endpoint.tls_config(tls)?;
-        }
+    /// When a URL, the file or the token cannot be used.
+    pub fn new(
+        urls: &[impl AsRef<str>],
+        ca: Option<&Path>,
+        token: &Secret,
+    ) -> Result<Self, LinkError> {
+        let endpoints =
+            urls.iter().map(|it| endpoint(it.as_ref(), ca)).collect::<Result<Vec<_>, _>>()?;
         let mut authorization: MetadataValue<Ascii> =
             format!("Bearer {}", token.expose()).parse().map_err(|_| LinkError::Token)?;
         authorization.set_sensitive(true);
-        Ok(Self { endpoint, authorization })
+        Ok(Self { endpoints, turn: AtomicUsize::new(0), authorization })
+    }
+
+    /// The next replica is to be tried.
+    pub(super) fn turn(&self) {
+        self.turn.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Opens the stream; what is sent into `outgoing` before is on it at once.
@@ -108,8 +112,11 @@ impl Link {
         &self,
         outgoing: ReceiverStream<SessionRequest>,
     ) -> Result<Streaming<SessionResponse>, Lost> {
+        let mut replicas = self.endpoints.iter().cycle();
+        let turn = self.turn.load(Ordering::Relaxed) % self.endpoints.len().max(1);
+        let endpoint = replicas.nth(turn).ok_or(Lost::Nowhere)?;
         let open = async {
-            let channel = self.endpoint.connect().await?;
+            let channel = endpoint.connect().await?;
             let mut client =
                 SyncServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES);
             let mut request = Request::new(outgoing);
@@ -118,4 +125,25 @@ impl Link {
         };
         timeout(OPEN_TIMEOUT, open).await.unwrap_or(Err(Lost::Silent))
     }
+}
+
+fn endpoint(url: &str, ca: Option<&Path>) -> Result<Endpoint, LinkError> {
+    let endpoint = Endpoint::from_shared(url.to_owned())?
+        .connect_timeout(CONNECT_TIMEOUT)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(PING_EVERY)
+        .keep_alive_timeout(PING_TIMEOUT)
+        .keep_alive_while_idle(true)
+        .initial_stream_window_size(WINDOW_BYTES)
+        .initial_connection_window_size(WINDOW_BYTES);
+    if !url.starts_with("https://") {
+        return Ok(endpoint);
+    }
+    let tls = match ca {
+        Some(path) => {
+            ClientTlsConfig::new().ca_certificate(Certificate::from_pem(std::fs::read(path)?))
+        }
+        None => ClientTlsConfig::new().with_webpki_roots(),
+    };
+    Ok(endpoint.tls_config(tls)?)
 }

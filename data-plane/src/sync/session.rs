@@ -8,13 +8,17 @@ use super::{
     config_stream::{Collector, Held, Update, Verdict, apply},
     heartbeat,
     link::{Link, Lost},
+    random_part,
     usage::{Shipper, When},
 };
-use domain::snapshot::Snapshot;
-use proto::sync::v1::{
-    ConfigAck, ConfigResync, ConfigUpdate, Drain, Heartbeat, Register, SessionRequest,
-    SessionResponse, UsageAck, Welcome, session_request::Message as Say,
-    session_response::Message as Hear,
+use domain::{id::RequestId, snapshot::Snapshot};
+use proto::{
+    admin::v1::ExplainRequestResponse,
+    sync::v1::{
+        ConfigAck, ConfigResync, ConfigUpdate, Drain, Explain, Explained, Heartbeat, Register,
+        SessionRequest, SessionResponse, UsageAck, Welcome, session_request::Message as Say,
+        session_response::Message as Hear,
+    },
 };
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::{
@@ -24,6 +28,7 @@ use tokio::{
 };
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
+use uuid::Uuid;
 
 /// The version of the protocol that is spoken here.
 const PROTOCOL: u32 = 1;
@@ -59,6 +64,7 @@ pub(super) async fn run(
     };
     welcomed();
     side.freshness.heard();
+    side.quota.begin();
     tracing::info!("connected to the control plane");
     Session::new(side, &welcome).talk(incoming, out, &welcome).await
 }
@@ -114,9 +120,15 @@ impl<'a> Session<'a> {
         welcome: &Welcome,
     ) -> Result<ComeBackAt, Lost> {
         let mut beats = interval(heartbeat::every(welcome.heartbeat_ms));
+        let meter = self.side.quota.meter().clone();
         loop {
-            let when = self.shipper.when(Instant::now());
-            let to_send = when == When::Now || !self.answers.is_empty() || self.heartbeat.is_some();
+            let now = Instant::now();
+            let when = self.shipper.when(now);
+            let quota_at = self.side.quota.due_at();
+            let to_send = when == When::Now
+                || quota_at <= now
+                || !self.answers.is_empty()
+                || self.heartbeat.is_some();
             let ship_at = if let When::At(at) = when { Some(at) } else { None };
             tokio::select! {
                 biased;
@@ -128,13 +140,17 @@ impl<'a> Session<'a> {
                 _ = beats.tick() => self.beat(),
                 permit = out.reserve(), if to_send => {
                     let Ok(permit) = permit else { return self.last_word(incoming).await };
-                    let message = self.answers.pop_front()
+                    // Requests wait for this one; they wait for nothing else.
+                    let message = self.side.quota.next().map(Say::Quota)
+                        .or_else(|| self.answers.pop_front())
                         .or_else(|| self.heartbeat.take().map(Say::Heartbeat))
                         .or_else(|| self.shipper.batch().map(Say::Usage));
                     if let Some(message) = message {
                         permit.send(request(message));
                     }
                 }
+                () = meter.asked() => self.side.quota.on_asked(),
+                () = sleep_until(quota_at), if !to_send => {}
                 () = reached(ship_at) => {}
                 () = self.shipper.arrival(), if when == When::OnArrival => {}
             }
@@ -160,12 +176,25 @@ impl<'a> Session<'a> {
     async fn hear(&mut self, message: SessionResponse) -> Result<(), Lost> {
         match message.message {
             Some(Hear::Config(piece)) => self.on_piece(piece).await,
+            Some(Hear::Quota(grants)) => self.side.quota.hear(grants),
             Some(Hear::UsageAck(ack)) => self.on_usage_ack(&ack),
             Some(Hear::Drain(drain)) => self.on_drain(drain),
+            Some(Hear::Explain(question)) => self.on_explain(&question),
             Some(Hear::Welcome(_)) => return Err(Lost::Protocol("it said Welcome twice")),
             None => tracing::debug!("a message of a kind that this version does not know"),
         }
         Ok(())
+    }
+
+    /// Tells how a recent request was decided, as far as it is known here.
+    fn on_explain(&mut self, question: &Explain) {
+        let id = Uuid::from_slice(&question.request_id).ok().map(RequestId::from_uuid);
+        let record = id.and_then(|it| self.side.explainer.find(it)).map(|it| {
+            let (proxy, address) = (self.side.proxy.to_string(), self.side.address.clone());
+            ExplainRequestResponse { proxy, address, ..it }
+        });
+        let explained = Explained { question: question.question, record };
+        self.answers.push_back(Say::Explained(explained));
     }
 
     async fn on_piece(&mut self, piece: ConfigUpdate) {
@@ -213,6 +242,7 @@ impl<'a> Session<'a> {
         // Who comes back to where nothing happened is told so by an empty change.
         if before.is_none_or(|it| !Arc::ptr_eq(it, &held.snapshot)) {
             self.side.freshness.hold(held.snapshot.clone());
+            self.side.quota.meter().on_snapshot(&held.snapshot);
             self.side.cache.put(held.incarnation, held.snapshot.clone());
         }
     }
@@ -266,13 +296,6 @@ async fn reached(at: Option<Instant>) {
         Some(at) => sleep_until(at).await,
         None => std::future::pending().await,
     }
-}
-
-/// A random part of a time, so that proxies do not come back all at once.
-fn random_part(whole: Duration) -> Duration {
-    // Without entropy, half is as good as any other part.
-    let dice = getrandom::u32().unwrap_or(u32::MAX / 2);
-    whole.mul_f64(f64::from(dice) / f64::from(u32::MAX))
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -1,13 +1,14 @@
 //! A proxy with two accounts and a key, between a caller and two scripted upstreams.
 
-use crate::upstream::Upstream;
+use crate::{lender::Lender, upstream::Upstream};
 use arc_swap::ArcSwapOption;
 use domain::{
     catalog::{
-        Account, AuthStyle, BaseUrl, Catalog, ClientSettings, Dialect, Edit, Endpoint, Model,
-        ModelId, Operation, Provider, Route, Settings, Target, Tier, VirtualKey,
+        Account, Action, AuthStyle, BaseUrl, Catalog, ClientSettings, Dialect, Edit, Endpoint,
+        Limit, Mode, Model, ModelId, Operation, Provider, Route, Rule, Settings, Subject, Target,
+        Team, Tier, VirtualKey,
     },
-    id::{AccountId, KeyId},
+    id::{AccountId, KeyId, LimitId, TeamId},
     key::{KeyKind, Pepper, mint},
     secret::Secret,
     snapshot::Snapshot,
@@ -37,6 +38,8 @@ pub(crate) struct Plan {
     pub(crate) models: Vec<Model>,
     pub(crate) routes: Vec<Route>,
     pub(crate) keys: Vec<VirtualKey>,
+    pub(crate) limits: Vec<Limit>,
+    pub(crate) teams: Vec<Team>,
     pub(crate) settings: Settings,
     pub(crate) http: HttpConfig,
     pub(crate) usage_places: u64,
@@ -67,6 +70,8 @@ impl Plan {
             models: vec![model("gpt-4o-mini"), model("meta/llama-3"), model("claude-sonnet")],
             routes: vec![Route { alias: "fast".parse().unwrap(), tiers, enabled: true }],
             keys: vec![key(1, "team-a")],
+            limits: Vec::new(),
+            teams: Vec::new(),
             settings: Settings::default(),
             http: HttpConfig::default(),
             usage_places: 100,
@@ -76,6 +81,8 @@ impl Plan {
     }
 
     pub(crate) async fn start(self) -> Stage {
+        let lender = Lender::new(&self.limits);
+        let limits = self.limits.into_iter().map(|it| Edit::PutLimit(Arc::new(it)));
         let mut catalog = Catalog::default();
         let edits = self.providers.into_iter().map(|it| Edit::PutProvider(Arc::new(it)));
         let edits = edits
@@ -83,6 +90,8 @@ impl Plan {
             .chain(self.models.into_iter().map(|it| Edit::PutModel(Arc::new(it))))
             .chain(self.routes.into_iter().map(|it| Edit::PutRoute(Arc::new(it))))
             .chain(self.keys.into_iter().map(|it| Edit::PutKey(Arc::new(it))))
+            .chain(self.teams.into_iter().map(|it| Edit::PutTeam(Arc::new(it))))
+            .chain(limits)
             .chain([Edit::PutPepper(pepper()), Edit::PutSettings(self.settings)]);
         for edit in edits {
             catalog.apply(edit);
@@ -91,7 +100,10 @@ impl Plan {
         let cell: SnapshotCell = Arc::new(ArcSwapOption::from_pointee(snapshot));
         let usage = UsageQueue::new(self.usage_places);
         let process = Process::alone();
-        let gateway = Gateway::new(self.http, Arc::clone(&cell), usage.clone(), process.clone());
+        let meter = lender.meter.clone();
+        let gateway =
+            Gateway::new(self.http, Arc::clone(&cell), usage.clone(), meter, process.clone());
+        process.tasks.spawn_until_exit("lender", Arc::clone(&lender).serve());
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let addr = listener.local_addr().unwrap();
@@ -99,7 +111,7 @@ impl Plan {
         process.tasks.spawn("worker", serving);
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let (main, spare) = (self.main, self.spare);
-        Stage { addr, main, spare, cell, usage, process, gateway, client }
+        Stage { addr, main, spare, cell, usage, lender, process, gateway, client }
     }
 }
 
@@ -110,6 +122,7 @@ pub(crate) struct Stage {
     pub(crate) spare: Upstream,
     pub(crate) cell: SnapshotCell,
     pub(crate) usage: UsageQueue,
+    pub(crate) lender: Arc<Lender>,
     pub(crate) process: Process,
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) client: reqwest::Client,
@@ -137,6 +150,12 @@ impl Stage {
     /// The same, streamed.
     pub(crate) async fn stream(&self) -> Response {
         self.post("/v1/chat/completions", STREAM).send().await.unwrap()
+    }
+
+    /// A limit, as the proxy knows it.
+    pub(crate) fn limit(&self, number: u128) -> Arc<Limit> {
+        let snapshot = self.cell.load_full().unwrap();
+        Arc::clone(snapshot.limit(LimitId::from_uuid(Uuid::from_u128(number))).unwrap())
     }
 
     /// The one usage record of everything that happened, once all requests are over.
@@ -229,13 +248,42 @@ fn account(number: u128, name: &str, credential: &str, addr: SocketAddr) -> Acco
     }
 }
 
-fn model(name: &str) -> Model {
+pub(crate) fn limit(number: u128, subject: Subject, rule: Rule) -> Limit {
+    Limit {
+        id: LimitId::from_uuid(Uuid::from_u128(number)),
+        generation: 1,
+        subject,
+        rule: Arc::new(rule),
+        mode: Mode::Strict,
+        action: Action::Enforce,
+        warn_percent: None,
+        switch_percent: None,
+        queue_ms: 0,
+    }
+}
+
+pub(crate) fn team(id: TeamId, name: &str) -> Team {
+    Team { id, name: name.parse().unwrap(), description: String::new() }
+}
+
+pub(crate) fn team_key(number: u8, name: &str, team: TeamId) -> VirtualKey {
+    VirtualKey { team: Some(team), ..key(number, name) }
+}
+
+pub(crate) fn model(name: &str) -> Model {
     let id = ModelId { provider: "acme".parse().unwrap(), name: name.parse().unwrap() };
-    Model { id, operations: vec![Operation::Chat], built_in: false }
+    Model {
+        id,
+        operations: vec![Operation::Chat],
+        built_in: false,
+        price: None,
+        max_output_tokens: None,
+    }
 }
 
 fn provider() -> Provider {
-    let endpoint = |dialect, auth| Endpoint { dialect, base_url: None, auth };
+    let endpoint =
+        |dialect, auth| Endpoint { dialect, base_url: None, auth, output_cap_field: None };
     Provider {
         name: "acme".parse().unwrap(),
         title: "Acme".to_owned(),

@@ -2,10 +2,10 @@
 
 use domain::{
     catalog::{
-        Account, AuthStyle, Catalog, ClientSettings, Dialect, Edit, Endpoint, Operation, Provider,
-        VirtualKey,
+        Account, Action, AuthStyle, Catalog, ClientSettings, Dialect, Edit, Endpoint, Limit,
+        Measure, Mode, Operation, Period, Provider, Rule, Subject, VirtualKey,
     },
-    id::{AccountId, KeyId, RequestId},
+    id::{AccountId, KeyId, LimitId, RequestId},
     key::{Fingerprint, KeyKind, Pepper, mint},
     secret::Secret,
     time::Timestamp,
@@ -22,7 +22,9 @@ use proto::{
         sync_service_server::{SyncService, SyncServiceServer},
     },
 };
-use std::{collections::HashMap, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap, net::SocketAddr, num::NonZeroU64, pin::Pin, sync::Arc, time::Duration,
+};
 use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle, time::timeout};
 use tokio_stream::{
     Stream,
@@ -159,7 +161,7 @@ impl Peer {
             if let Said::Usage(batch) = said {
                 return Some(batch);
             }
-            assert!(matches!(said, Said::Heartbeat(_)), "{said:?}");
+            assert!(matches!(said, Said::Heartbeat(_) | Said::Quota(_)), "{said:?}");
         }
     }
 
@@ -243,6 +245,22 @@ pub(super) fn record(number: u128) -> UsageRecord {
     }
 }
 
+/// 60 requests a minute of all callers together.
+pub(super) fn limit() -> Arc<Limit> {
+    let amount = NonZeroU64::new(60).unwrap();
+    Arc::new(Limit {
+        id: LimitId::from_uuid(Uuid::from_u128(1)),
+        generation: 1,
+        subject: Subject::Everything,
+        rule: Arc::new(Rule::Bucket { measure: Measure::Requests, amount, period: Period::Minute }),
+        mode: Mode::Strict,
+        action: Action::Enforce,
+        warn_percent: None,
+        switch_percent: None,
+        queue_ms: 0,
+    })
+}
+
 /// The catalog that tests start from: a pepper, a provider, an account.
 pub(super) fn catalog() -> Catalog {
     let mut catalog = Catalog::default();
@@ -254,6 +272,7 @@ pub(super) fn catalog() -> Catalog {
             dialect: Dialect::OpenAi,
             base_url: Some("https://acme.test/v1".into()),
             auth: AuthStyle::Bearer,
+            output_cap_field: None,
         }],
         env_var: None,
         model_patterns: vec![],

@@ -11,15 +11,31 @@ const BLOB_LEN: usize = 1_024;
 /// The part of a long string that is looked at; it starts behind a `data:` URL's head.
 const BLOB_SAMPLE: std::ops::Range<usize> = 128..640;
 
+/// What is taken for a token where too few would be worse than too many, in bytes.
+const RESERVED_BYTES: u64 = 3;
+
 /// The tokens of a raw JSON value. Linear, and keeps nothing.
 pub(super) fn of_raw(raw: &str) -> u64 {
-    let text = raw.as_bytes();
-    let (mut ascii, mut others, mut blobs) = (0u64, 0u64, 0u64);
-    let mut add = |part: &[u8]| {
+    let (mut ascii, mut others) = (0u64, 0u64);
+    let blobs = walk(raw, |part| {
         let (more_ascii, more_others) = count_chars(part);
         ascii = ascii.saturating_add(more_ascii);
         others = others.saturating_add(more_others);
-    };
+    });
+    estimate(ascii, others).saturating_add(blobs.saturating_mul(BLOB_TOKENS))
+}
+
+/// The same on the high side.
+pub(super) fn reserve_of_raw(raw: &str) -> u64 {
+    let mut bytes = 0u64;
+    let blobs = walk(raw, |part| bytes = bytes.saturating_add(part.len() as u64));
+    bytes.div_ceil(RESERVED_BYTES).saturating_add(blobs.saturating_mul(BLOB_TOKENS))
+}
+
+/// Goes over all that is text, and gives the number of files.
+fn walk(raw: &str, mut add: impl FnMut(&[u8])) -> u64 {
+    let text = raw.as_bytes();
+    let mut blobs = 0u64;
     let mut at = 0;
     while let Some(rest) = text.get(at..) {
         let Some(quote) = memchr::memchr(b'"', rest) else {
@@ -37,7 +53,7 @@ pub(super) fn of_raw(raw: &str) -> u64 {
         }
         at = end.saturating_add(1);
     }
-    estimate(ascii, others).saturating_add(blobs.saturating_mul(BLOB_TOKENS))
+    blobs
 }
 
 fn is_blob(content: &[u8]) -> bool {
@@ -58,6 +74,19 @@ mod tests {
         let image = format!("data:image/png;base64,{}", "iVBORw0KGgo".repeat(100_000));
         let with_image = of_raw(&format!(r#"[{{"image_url":"{image}"}}]"#));
         assert!((1_000..1_020).contains(&with_image), "{with_image}");
+    }
+
+    #[test]
+    fn what_is_set_aside_is_a_third_of_the_bytes_and_images_flat() {
+        assert_eq!(reserve_of_raw(r#""a""#), 1);
+        assert_eq!(reserve_of_raw(&format!(r#""{}""#, "x".repeat(300))), 101);
+        // One token a character, as most scripts beyond ASCII have it.
+        assert_eq!(reserve_of_raw(&format!(r#""{}""#, "你".repeat(300))), 301);
+        let image = format!(r#""data:image/png;base64,{}""#, "iVBORw0KGgo".repeat(100_000));
+        assert_eq!(reserve_of_raw(&image), 1_001);
+        for text in [r#""hello world, this is a test""#, r#"[{"role":"user"}]"#, "[1,2,3]"] {
+            assert!(of_raw(text) <= reserve_of_raw(text), "{text}");
+        }
     }
 
     #[test]

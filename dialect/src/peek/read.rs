@@ -20,13 +20,16 @@ pub(super) enum Known {
     StreamOptions,
     MaxTokens,
     MaxCompletionTokens,
+    MaxOutputTokens,
+    N,
+    BestOf,
 }
 
 impl Known {
     /// How many of them, from the first, are fed to the model.
     pub(super) const PROMPTS: usize = 5;
 
-    const ALL: [(Self, &'static str); 10] = [
+    const ALL: [(Self, &'static str); 13] = [
         (Self::Messages, "messages"),
         (Self::Input, "input"),
         (Self::Prompt, "prompt"),
@@ -37,6 +40,9 @@ impl Known {
         (Self::StreamOptions, "stream_options"),
         (Self::MaxTokens, "max_tokens"),
         (Self::MaxCompletionTokens, "max_completion_tokens"),
+        (Self::MaxOutputTokens, "max_output_tokens"),
+        (Self::N, "n"),
+        (Self::BestOf, "best_of"),
     ];
 }
 
@@ -160,6 +166,28 @@ impl<'de: 'a, 'a> Deserialize<'de> for Options<'a> {
         }
         deserializer.deserialize_map(All)
     }
+}
+
+/// Whether a key of this name stands on the top level of a body that was read before.
+pub(super) fn has_key(body: &str, name: &str) -> bool {
+    struct Keys<'n>(&'n str);
+    impl<'de> Visitor<'de> for Keys<'_> {
+        type Value = bool;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a JSON object")
+        }
+
+        fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<bool, M::Error> {
+            let mut found = false;
+            while let Some((Text(key), IgnoredAny)) = map.next_entry()? {
+                found |= key == self.0;
+            }
+            Ok(found)
+        }
+    }
+    let mut reader = serde_json::Deserializer::from_str(body);
+    reader.deserialize_map(Keys(name)).unwrap_or(false)
 }
 
 /// A JSON string, borrowed unless it has escapes.

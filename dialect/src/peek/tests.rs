@@ -207,6 +207,9 @@ fn what_we_read_may_not_be_given_twice_however_it_is_spelled() {
         ("stream_options", "{}"),
         ("max_tokens", "5"),
         ("max_completion_tokens", "5"),
+        ("max_output_tokens", "5"),
+        ("n", "2"),
+        ("best_of", "2"),
         ("messages", "[]"),
     ] {
         let first =

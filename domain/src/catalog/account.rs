@@ -28,6 +28,9 @@ pub struct ClientSettings {
     /// Whether a streamed OpenAI request is made to report its usage when the caller
     /// did not ask for it. Without, such streams are metered by estimate.
     pub ask_stream_usage: bool,
+    /// Whether a request that says no maximum of output tokens is left so, though a
+    /// limit has to reserve one. The provider may then exceed what was reserved.
+    pub keep_output_open: bool,
 }
 
 impl Default for ClientSettings {
@@ -39,6 +42,7 @@ impl Default for ClientSettings {
             proxy: None,
             extra_headers: Vec::new(),
             ask_stream_usage: true,
+            keep_output_open: false,
         }
     }
 }

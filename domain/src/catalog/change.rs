@@ -1,8 +1,8 @@
 //! One edit of the catalog; a list of them applied together is a change, and makes one revision.
 
-use super::{Account, Model, ModelId, Provider, Route, Settings, Team, VirtualKey};
+use super::{Account, Limit, Model, ModelId, Provider, Route, Settings, Team, VirtualKey};
 use crate::{
-    id::{AccountId, KeyId, TeamId},
+    id::{AccountId, KeyId, LimitId, TeamId},
     key::Pepper,
     name::Name,
     pattern::Pattern,
@@ -25,13 +25,19 @@ pub enum Edit {
     DeleteTeam(TeamId),
     PutKey(Arc<VirtualKey>),
     DeleteKey(KeyId),
+    PutLimit(Arc<Limit>),
+    DeleteLimit(LimitId),
     PutPepper(Pepper),
     PutSettings(Settings),
 }
 
 impl Edit {
-    /// Whether the edit only concerns virtual keys, so that nothing but keys needs compiling anew.
-    pub fn is_about_keys(&self) -> bool {
-        matches!(self, Self::PutKey(_) | Self::DeleteKey(_))
+    /// Whether the edit only concerns virtual keys or limits, which nothing else refers
+    /// to, so that the rest needs no compiling anew.
+    pub const fn is_about_keys_or_limits(&self) -> bool {
+        matches!(
+            self,
+            Self::PutKey(_) | Self::DeleteKey(_) | Self::PutLimit(_) | Self::DeleteLimit(_)
+        )
     }
 }

@@ -4,49 +4,20 @@
 //! catalogs: an edit copies two shards of about a 256th of the table, not 100,000 rows.
 //! They are ordered, so that the same keys are gone through in the same order everywhere.
 
-use super::VirtualKey;
+use super::{VirtualKey, shards::Shards};
 use crate::{id::KeyId, key::Fingerprint};
 use std::{collections::BTreeMap, sync::Arc};
 use uuid::Uuid;
 
-const SHARDS: usize = 256;
-
-type Shard<K> = Arc<BTreeMap<K, Arc<VirtualKey>>>;
-
-#[derive(Debug, Clone)]
-struct Shards<K>(Box<[Shard<K>]>);
-
-impl<K: Ord + Clone> Shards<K> {
-    fn new() -> Self {
-        Self((0..SHARDS).map(|_| Shard::default()).collect())
-    }
-
-    fn of(&self, byte: u8) -> Option<&Shard<K>> {
-        self.0.get(usize::from(byte))
-    }
-
-    /// Lets `edit` change the shard of `byte`, copied first if it is shared.
-    fn edit(&mut self, byte: u8, edit: impl FnOnce(&mut BTreeMap<K, Arc<VirtualKey>>)) {
-        // A byte is always a shard: there are 256 of them.
-        if let Some(shard) = self.0.get_mut(usize::from(byte)) {
-            edit(Arc::make_mut(shard));
-        }
-    }
-}
+type Shard<K> = BTreeMap<K, Arc<VirtualKey>>;
 
 /// All virtual keys of a catalog.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct KeyTable {
-    by_id: Shards<KeyId>,
+    by_id: Shards<Shard<KeyId>>,
     /// With the id, so that a fingerprint that two keys share loses neither.
-    by_fingerprint: Shards<(Fingerprint, KeyId)>,
+    by_fingerprint: Shards<Shard<(Fingerprint, KeyId)>>,
     len: usize,
-}
-
-impl Default for KeyTable {
-    fn default() -> Self {
-        Self { by_id: Shards::new(), by_fingerprint: Shards::new(), len: 0 }
-    }
 }
 
 /// A random byte of an id: the last one of a UUIDv7 is not time.
@@ -85,7 +56,7 @@ impl KeyTable {
 
     /// Every key, always in the same order, which means nothing.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<VirtualKey>> {
-        self.by_id.0.iter().flat_map(|it| it.values())
+        self.by_id.iter().flat_map(BTreeMap::values)
     }
 
     /// Adds a key, or replaces the one of its id.
@@ -192,11 +163,7 @@ mod tests {
         (0..200).for_each(|it| table.insert(keyed(it, it)));
         let before = table.clone();
         table.insert(keyed(200, 200));
-        let copied = |a: &[Shard<KeyId>], b: &[Shard<KeyId>]| {
-            a.iter().zip(b).filter(|(a, b)| !Arc::ptr_eq(a, b)).count()
-        };
-        assert_eq!(copied(&table.by_id.0, &before.by_id.0), 1);
-        let pairs = table.by_fingerprint.0.iter().zip(&before.by_fingerprint.0);
-        assert_eq!(pairs.filter(|(a, b)| !Arc::ptr_eq(a, b)).count(), 1);
+        assert_eq!(table.by_id.unshared(&before.by_id), 1);
+        assert_eq!(table.by_fingerprint.unshared(&before.by_fingerprint), 1);
     }
 }

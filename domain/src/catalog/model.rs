@@ -1,5 +1,6 @@
 //! A provider's own name for a model, beyond what its patterns say.
 
+use super::Price;
 use crate::name::Name;
 use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
 
@@ -26,8 +27,9 @@ impl Operation {
 }
 
 /// A model's name as its provider writes it: 1 to 200 printable characters, no spaces.
+/// No larger than one pointer, for the same reason as an [`super::Alias`].
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ModelName(Arc<str>);
+pub struct ModelName(Arc<Box<str>>);
 
 /// Why a text is not a model name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -57,7 +59,7 @@ impl FromStr for ModelName {
         let fits = (1..=Self::MAX_LEN).contains(&text.len())
             && !text.chars().any(|it| it.is_whitespace() || it.is_control() || it == '*');
         if fits {
-            Ok(Self(text.into()))
+            Ok(Self(Arc::new(text.into())))
         } else {
             Err(InvalidModelName(text.chars().take(80).collect()))
         }
@@ -101,4 +103,8 @@ pub struct Model {
     pub operations: Vec<Operation>,
     /// Whether it came with its provider's template.
     pub built_in: bool,
+    /// What its tokens cost; `None`: not known, which is not nothing.
+    pub price: Option<Price>,
+    /// The most output tokens that it gives to one request, if that is known; above 0.
+    pub max_output_tokens: Option<u64>,
 }

@@ -52,6 +52,14 @@ pub struct Endpoint {
     pub base_url: Option<String>,
     /// How the credential is shown.
     pub auth: AuthStyle,
+    /// The field in which chat requests take their maximum of output tokens; `None`:
+    /// [`Endpoint::OUTPUT_CAP_FIELD`].
+    pub output_cap_field: Option<String>,
+}
+
+impl Endpoint {
+    /// Where chat requests usually take their maximum of output tokens.
+    pub const OUTPUT_CAP_FIELD: &'static str = "max_tokens";
 }
 
 /// A company behind models (or a server of one's own); speaks one or more dialects.

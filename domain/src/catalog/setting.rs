@@ -9,10 +9,21 @@ pub struct Settings {
     pub attempt_deadline_ms: u32,
     /// Whether answers carry the `x-sluice-*` headers (account, attempts, revision).
     pub reveal_route: bool,
+    /// What limits reserve for the output of a request that says no maximum, where its
+    /// model's is not known either, in tokens: 1 to 10,000,000.
+    pub default_output_tokens: u64,
+    /// For how many proxies limits in availability mode set a share aside: 1 to 1,000.
+    pub fallback_proxies: u32,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { max_attempts: 3, attempt_deadline_ms: 60_000, reveal_route: true }
+        Self {
+            max_attempts: 3,
+            attempt_deadline_ms: 60_000,
+            reveal_route: true,
+            default_output_tokens: 4_096,
+            fallback_proxies: 16,
+        }
     }
 }

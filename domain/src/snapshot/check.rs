@@ -1,14 +1,23 @@
 //! The checks that a catalog must pass; each failure is a [`Defect`].
 
+mod limit;
+
+pub(super) use limit::limits_of;
+
 use super::Defect;
 use crate::{
-    catalog::{Account, AuthStyle, Catalog, Provider, Route, VirtualKey},
+    catalog::{Account, AuthStyle, Catalog, Model, Provider, Route, Settings, VirtualKey},
     secret::Secret,
 };
 use std::collections::BTreeSet;
 
 const LONGEST_TIMEOUT_MS: u64 = 3_600_000;
 const MAX_WEIGHT: u32 = 1_000_000;
+const MOST_OUTPUT_TOKENS: u64 = 10_000_000;
+const MOST_PROXIES: u64 = 1_000;
+
+/// A dollar for each token, in nano-dollars per million tokens.
+const DEAREST_NANOUSD: u64 = 1_000_000_000_000_000;
 
 /// Headers that carry credentials, or the request's own identity.
 const OWN_HEADERS: [&str; 7] = [
@@ -39,8 +48,8 @@ const CONNECTION_HEADERS: [&str; 14] = [
     "via",
 ];
 
-/// Every defect outside of the virtual keys.
-pub(super) fn all_but_keys(catalog: &Catalog) -> Vec<Defect> {
+/// Every defect outside of virtual keys and limits.
+pub(super) fn all_but_keys_and_limits(catalog: &Catalog) -> Vec<Defect> {
     let mut defects = Vec::new();
     for it in catalog.providers.values() {
         provider(it, &mut defects);
@@ -59,24 +68,44 @@ pub(super) fn all_but_keys(catalog: &Catalog) -> Vec<Defect> {
         }
     }
     for it in catalog.models.values() {
-        if !catalog.providers.contains_key(&it.id.provider) {
-            defects.push(Defect::ModelOfUnknownProvider {
-                model: it.id.to_string(),
-                provider: it.id.provider.clone(),
-            });
-        }
-        if it.operations.is_empty() {
-            defects.push(Defect::ModelWithoutOperation { model: it.id.to_string() });
-        }
+        model(catalog, it, &mut defects);
     }
     for it in catalog.routes.values() {
         route(catalog, it, &mut defects);
     }
-    let settings = &catalog.settings;
-    in_range("settings.max_attempts", settings.max_attempts, 1, 20, &mut defects);
-    let deadline = settings.attempt_deadline_ms;
-    in_range("settings.attempt_deadline_ms", deadline, 1, LONGEST_TIMEOUT_MS, &mut defects);
+    settings(&catalog.settings, &mut defects);
     defects
+}
+
+fn settings(settings: &Settings, defects: &mut Vec<Defect>) {
+    for (name, value, most) in [
+        ("max_attempts", settings.max_attempts.into(), 20),
+        ("attempt_deadline_ms", settings.attempt_deadline_ms.into(), LONGEST_TIMEOUT_MS),
+        ("default_output_tokens", settings.default_output_tokens, MOST_OUTPUT_TOKENS),
+        ("fallback_proxies", settings.fallback_proxies.into(), MOST_PROXIES),
+    ] {
+        in_range(&format!("settings.{name}"), value, 1, most, defects);
+    }
+}
+
+fn model(catalog: &Catalog, model: &Model, defects: &mut Vec<Defect>) {
+    let (id, provider) = (model.id.to_string(), &model.id.provider);
+    if !catalog.providers.contains_key(provider) {
+        let (model, provider) = (id.clone(), provider.clone());
+        defects.push(Defect::ModelOfUnknownProvider { model, provider });
+    }
+    if model.operations.is_empty() {
+        defects.push(Defect::ModelWithoutOperation { model: id.clone() });
+    }
+    if let Some(most) = model.max_output_tokens {
+        let field = format!("models[\"{id}\"].max_output_tokens");
+        in_range(&field, most, 1, MOST_OUTPUT_TOKENS, defects);
+    }
+    let prices =
+        model.price.map_or([0; 4], |it| [it.input, it.cached_input, it.cache_write, it.output]);
+    for price in prices {
+        in_range(&format!("models[\"{id}\"].price"), price, 0, DEAREST_NANOUSD, defects);
+    }
 }
 
 /// The defects of one virtual key.
@@ -108,6 +137,10 @@ fn provider(provider: &Provider, defects: &mut Vec<Defect>) {
         }
         if let Some(url) = &endpoint.base_url {
             base_url(&owner, &field, url, defects);
+        }
+        if let Some(text) = endpoint.output_cap_field.as_deref().filter(|it| !is_field(it)) {
+            let (provider, text) = (provider.name.clone(), text.chars().take(80).collect());
+            defects.push(Defect::BadOutputCapField { provider, text });
         }
         if let AuthStyle::Header(header) = &endpoint.auth
             && let Some(why) = bad_header_name(header).or_else(|| {
@@ -167,7 +200,7 @@ fn client(account: &Account, owner: &str, path: &str, defects: &mut Vec<Defect>)
         ("first_byte_timeout_ms", client.first_byte_timeout_ms),
         ("idle_timeout_ms", client.idle_timeout_ms),
     ] {
-        in_range(&format!("{path}.client.{name}"), value, 1, LONGEST_TIMEOUT_MS, defects);
+        in_range(&format!("{path}.client.{name}"), value.into(), 1, LONGEST_TIMEOUT_MS, defects);
     }
     for (header, value) in &client.extra_headers {
         let is_ours = is_one_of(header, &OWN_HEADERS) || is_one_of(header, &CONNECTION_HEADERS);
@@ -222,8 +255,14 @@ fn route(catalog: &Catalog, route: &Route, defects: &mut Vec<Defect>) {
     }
 }
 
-fn in_range(field: &str, value: u32, least: u64, most: u64, defects: &mut Vec<Defect>) {
-    let value = u64::from(value);
+/// Whether a request may have a field of this name, and needs it for nothing else.
+fn is_field(name: &str) -> bool {
+    let fits = |it: u8| it.is_ascii_alphanumeric() || b"_-".contains(&it);
+    let ours = ["model", "messages", "stream", "stream_options"];
+    (1..=64).contains(&name.len()) && name.bytes().all(fits) && !ours.contains(&name)
+}
+
+fn in_range(field: &str, value: u64, least: u64, most: u64, defects: &mut Vec<Defect>) {
     if !(least..=most).contains(&value) {
         defects.push(Defect::OutOfRange { field: field.to_owned(), value, least, most });
     }

@@ -1,6 +1,10 @@
 //! Every reason why a catalog does not compile.
 
-use crate::{catalog::Dialect, name::Name, pattern::Pattern};
+mod limit;
+
+pub use limit::LimitFault;
+
+use crate::{catalog::Dialect, id::LimitId, name::Name, pattern::Pattern};
 
 /// One reason why a catalog does not compile. [`Defect::field`] says where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -50,6 +54,10 @@ pub enum Defect {
     KeyOfUnknownTeam { key: Name, team: String },
     #[error("key `{key}` was made under pepper {version}, which does not exist")]
     KeyOfUnknownPepper { key: Name, version: u32 },
+    #[error("`{text}` of provider `{provider}` is not the name of a field in a request")]
+    BadOutputCapField { provider: Name, text: String },
+    #[error("the limit of {label}: {fault}")]
+    Limit { limit: LimitId, label: String, fault: LimitFault },
     #[error("`{field}` is {value}: it must lie between {least} and {most}")]
     OutOfRange { field: String, value: u64, least: u64, most: u64 },
 }
@@ -84,6 +92,10 @@ impl Defect {
                 format!("routes[\"{route}\"].tiers[{tier}].targets")
             }
             Self::KeyOfUnknownTeam { key, .. } => format!("keys[\"{key}\"].team"),
+            Self::BadOutputCapField { provider, .. } => {
+                format!("providers[\"{provider}\"].endpoints")
+            }
+            Self::Limit { label, fault, .. } => format!("limits[\"{label}\"].{}", fault.field()),
             Self::KeyOfUnknownPepper { key, .. } => format!("keys[\"{key}\"].pepper_version"),
         }
     }

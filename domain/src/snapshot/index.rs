@@ -1,7 +1,7 @@
 //! The look-ups that a compiled catalog answers without searching.
 
 use crate::{
-    catalog::{Account, AuthStyle, Catalog, Dialect, ModelName, Provider, Route},
+    catalog::{Account, AuthStyle, Catalog, Dialect, Endpoint, Model, ModelName, Provider, Route},
     id::AccountId,
     name::Name,
     pattern::Pattern,
@@ -21,6 +21,8 @@ pub struct SeatEndpoint {
     pub base_url: Arc<str>,
     /// How the credential is shown.
     pub auth: AuthStyle,
+    /// The field in which chat requests take their maximum of output tokens.
+    pub output_cap_field: Arc<str>,
 }
 
 /// An enabled account together with what its provider says of it: ready to be spoken to.
@@ -45,7 +47,9 @@ impl Seat {
             let own = account.base_urls.iter().find(|own| own.dialect == it.dialect);
             let url = own.map(|own| own.url.as_str()).or(it.base_url.as_deref())?;
             let base_url = url.trim_end_matches('/').into();
-            Some(SeatEndpoint { dialect: it.dialect, base_url, auth: it.auth.clone() })
+            let cap = it.output_cap_field.as_deref().unwrap_or(Endpoint::OUTPUT_CAP_FIELD);
+            let (auth, output_cap_field) = (it.auth.clone(), cap.into());
+            Some(SeatEndpoint { dialect: it.dialect, base_url, auth, output_cap_field })
         });
         Self {
             account: Arc::clone(account),
@@ -65,6 +69,8 @@ pub(crate) struct Index {
     wildcard_routes: Vec<Arc<Route>>,
     /// Providers with an enabled account that list a model of this name, sorted by name.
     listed: BTreeMap<ModelName, Vec<Name>>,
+    /// By provider and name, to be found without making a name of a text.
+    models: BTreeMap<Name, BTreeMap<ModelName, Arc<Model>>>,
     /// Native providers first, then the most specific pattern, then by name.
     patterns: Vec<(Pattern, Name)>,
     /// Providers with an enabled account that only pass requests on.
@@ -97,6 +103,10 @@ impl Index {
             serving.iter().filter(|it| it.aggregator).map(|it| it.name.clone()).collect();
         index.patterns = patterns(&serving);
         index.listed = index.listed(catalog);
+        for (id, model) in catalog.models.iter() {
+            let of_provider = index.models.entry(id.provider.clone()).or_default();
+            of_provider.insert(id.name.clone(), Arc::clone(model));
+        }
         index
     }
 
@@ -107,6 +117,11 @@ impl Index {
             listed.entry(it.name.clone()).or_default().push(it.provider.clone());
         }
         listed
+    }
+
+    /// What operators said of a provider's model.
+    pub(super) fn model(&self, provider: &Name, model: &str) -> Option<&Arc<Model>> {
+        self.models.get(provider)?.get(model)
     }
 
     /// The enabled accounts of a provider.

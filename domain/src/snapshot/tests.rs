@@ -2,8 +2,8 @@ use super::*;
 use crate::{
     catalog::{AuthStyle, BaseUrl, ClientSettings, Dialect, Endpoint, Settings},
     fixture::{
-        account, account_id, aggregator, catalog, endpoint, key, key_id, model, name, pepper,
-        provider, route, snapshot, team, team_id,
+        account, account_id, aggregator, catalog, endpoint, key, key_id, limit_id, model, name,
+        pepper, provider, route, snapshot, team, team_id,
     },
     key::{KeyKind, Pepper, mint},
     routing::{Ask, plan},
@@ -84,6 +84,8 @@ fn any_edit() -> impl Strategy<Value = Edit> {
         1 => (0..2u8).prop_map(|it| Edit::DeleteTeam(team_id(it))),
         6 => any_key(),
         2 => (0..5u8).prop_map(|it| Edit::DeleteKey(key_id(it))),
+        5 => limits::any_limit(),
+        1 => (0..8u8).prop_map(|it| Edit::DeleteLimit(limit_id(it))),
         1 => (1..3u32).prop_map(pepper),
         1 => (0..22u32).prop_map(|max_attempts| {
             Edit::PutSettings(Settings { max_attempts, ..Settings::default() })
@@ -125,6 +127,7 @@ proptest! {
     ) {
         let mut base: Vec<Edit> = (0..3).map(|it| provider(&format!("p{it}"), &["gpt-*"]).into()).collect();
         base.extend((0..4).map(|it| account(it, &format!("a{it}"), "p0").into()));
+        base.extend((0..4).map(|it| key(it).into()));
         base.push(pepper(1));
         let mut snapshot = snapshot(base);
         for (change, revision) in changes.into_iter().zip(2..) {
@@ -137,6 +140,7 @@ proptest! {
                     prop_assert_eq!(amended.index(), built.index());
                     prop_assert_eq!(amended.revision(), built.revision());
                     prop_assert_eq!(routing(&amended), routing(&built));
+                    prop_assert_eq!(limits::limits(&amended), limits::limits(&built));
                     snapshot = amended;
                 }
                 (Err(amended), Err(built)) => {
@@ -174,6 +178,7 @@ fn catalog_edits(catalog: &Catalog) -> Vec<Edit> {
     edits.extend(catalog.routes.values().cloned().map(Edit::PutRoute));
     edits.extend(catalog.teams.values().cloned().map(Edit::PutTeam));
     edits.extend(catalog.keys.iter().cloned().map(Edit::PutKey));
+    edits.extend(catalog.limits.iter().cloned().map(Edit::PutLimit));
     edits.extend(catalog.peppers.values().cloned().map(Edit::PutPepper));
     edits.push(Edit::PutSettings(catalog.settings.clone()));
     edits
@@ -265,3 +270,4 @@ fn secrets_are_never_in_a_debug_text() {
 }
 
 mod defects;
+mod limits;

@@ -1,6 +1,6 @@
 //! Measures the figures that Sluice promises and prints them; `make bench` runs it.
 //!
-//! Arguments name figures (`revocation`, `scale`, `start`, `load`); none: all of them.
+//! Arguments name figures (`revocation`, `scale`, `start`, `load`, `limits`); none: all of them.
 
 use e2e::bench::{FIGURES, measure, report::table};
 use std::process::ExitCode;

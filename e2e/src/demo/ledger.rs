@@ -7,7 +7,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Instant,
 };
 
 /// The most entries that are kept.
@@ -49,7 +50,17 @@ pub struct Entry {
     pub cancelled: bool,
     /// When the request came, in milliseconds since the Unix epoch.
     pub at_ms: i64,
-    /// From then to the end, in milliseconds.
+    /// When its head came, in microseconds of the provider's own clock, which only goes
+    /// forward: what limits are judged by.
+    #[serde(default)]
+    pub arrived_us: u64,
+    /// When it ended, by the same clock.
+    #[serde(default)]
+    pub ended_us: u64,
+    /// The most output tokens that it asked for; 0: it did not say.
+    #[serde(default)]
+    pub max_output_tokens: u64,
+    /// From `at_ms` to the end, in milliseconds.
     pub duration_ms: u64,
     /// The request's headers in order, only when bodies are asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -78,6 +89,13 @@ impl Received {
         let headers = self.headers.iter().map(|(name, value)| name.len() + value.len());
         self.target.len() + headers.sum::<usize>() + self.body.len()
     }
+}
+
+/// Microseconds since the process first asked.
+pub fn now_us() -> u64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    let start = START.get_or_init(Instant::now);
+    u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX)
 }
 
 #[derive(Debug, Default)]
@@ -176,6 +194,7 @@ impl Drop for Line {
         let mut entry = std::mem::take(&mut self.entry);
         let took = runtime::clock::unix_ms().saturating_sub(entry.at_ms);
         entry.duration_ms = u64::try_from(took).unwrap_or(0);
+        entry.ended_us = now_us();
         self.ledger.enter(entry, received);
     }
 }

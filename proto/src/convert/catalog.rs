@@ -3,7 +3,10 @@
 //! What goes out leaves `revision`, `etag` and times unset: the caller, who knows
 //! the stored row, fills them in. What comes in ignores output-only fields.
 
-use super::{Invalid, Wrong};
+use super::{
+    Invalid, Wrong,
+    price::{price_from, price_to},
+};
 use crate::admin::v1;
 use domain::{
     catalog::{
@@ -99,8 +102,12 @@ pub fn provider_from(wire: v1::Provider) -> Result<Provider, Vec<Invalid>> {
     for (at, it) in wire.endpoints.into_iter().enumerate() {
         let field = format!("endpoints[{at}].dialect");
         if let Some(dialect) = wrong.note_invalid(dialect_from(&field, it.dialect)) {
-            let base_url = non_empty(it.base_url);
-            endpoints.push(Endpoint { dialect, base_url, auth: auth_from(it.auth) });
+            endpoints.push(Endpoint {
+                dialect,
+                base_url: non_empty(it.base_url),
+                auth: auth_from(it.auth),
+                output_cap_field: non_empty(it.output_cap_field),
+            });
         }
     }
     let model_patterns = wrong.parse_all("model_patterns", &wire.model_patterns);
@@ -134,6 +141,7 @@ pub fn provider_to(provider: &Provider) -> v1::Provider {
                 dialect: dialect_to(it.dialect).into(),
                 base_url: it.base_url.clone().unwrap_or_default(),
                 auth: Some(auth_to(&it.auth)),
+                output_cap_field: it.output_cap_field.clone().unwrap_or_default(),
             })
             .collect(),
         env_var: provider.env_var.clone().unwrap_or_default(),
@@ -174,6 +182,7 @@ pub fn account_from(wire: v1::Account, id: AccountId) -> Result<Account, Vec<Inv
         proxy: non_empty(wire.proxy).map(Secret::new),
         extra_headers: client.extra_headers.into_iter().map(|it| (it.name, it.value)).collect(),
         ask_stream_usage: !client.keep_stream_options,
+        keep_output_open: client.keep_output_open,
     };
     let account = name.zip(provider).map(|(name, provider)| Account {
         id,
@@ -212,6 +221,7 @@ pub fn account_to(account: &Account) -> v1::Account {
                 .map(|(name, value)| v1::Header { name: name.clone(), value: value.clone() })
                 .collect(),
             keep_stream_options: !client.ask_stream_usage,
+            keep_output_open: client.keep_output_open,
         }),
         proxy: String::new(),
         has_proxy: client.proxy.is_some(),
@@ -238,11 +248,13 @@ pub fn model_from(wire: &v1::Model) -> Result<Model, Vec<Invalid>> {
     }
     operations.sort_unstable();
     operations.dedup();
-    let built_in = wire.built_in;
+    let price = wire.price.as_ref().map(|it| price_from(it, &mut wrong));
     let model = provider.zip(name).map(|(provider, name)| Model {
         id: ModelId { provider, name },
         operations,
-        built_in,
+        built_in: wire.built_in,
+        price,
+        max_output_tokens: Some(wire.max_output_tokens).filter(|it| *it != 0),
     });
     wrong.finish(model)
 }
@@ -256,6 +268,8 @@ pub fn model_to(model: &Model) -> v1::Model {
         built_in: model.built_in,
         revision: 0,
         etag: String::new(),
+        price: model.price.map(price_to),
+        max_output_tokens: model.max_output_tokens.unwrap_or(0),
     }
 }
 
@@ -353,6 +367,11 @@ pub fn settings_from(wire: &v1::Settings) -> Settings {
         max_attempts: or_default(wire.max_attempts, usual.max_attempts),
         attempt_deadline_ms: or_default(wire.attempt_deadline_ms, usual.attempt_deadline_ms),
         reveal_route: !wire.hide_route,
+        default_output_tokens: match wire.default_output_tokens {
+            0 => usual.default_output_tokens,
+            tokens => tokens,
+        },
+        fallback_proxies: or_default(wire.fallback_proxies, usual.fallback_proxies),
     }
 }
 
@@ -364,5 +383,7 @@ pub fn settings_to(settings: &Settings) -> v1::Settings {
         hide_route: !settings.reveal_route,
         revision: 0,
         etag: String::new(),
+        default_output_tokens: settings.default_output_tokens,
+        fallback_proxies: settings.fallback_proxies,
     }
 }

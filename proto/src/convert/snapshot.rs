@@ -7,6 +7,7 @@ use super::{
         route_from, route_to, settings_from, settings_to, team_from, team_to,
     },
     key::{KeyParts, key_from, key_to},
+    limit::{ById, LimitParts, limit_from, limit_to},
 };
 use crate::sync::v1::{self, config_item::Item};
 use domain::{
@@ -38,6 +39,7 @@ mod kind {
     pub(super) const KEY: u32 = 6;
     pub(super) const SETTINGS: u32 = 7;
     pub(super) const PEPPER: u32 = 8;
+    pub(super) const LIMIT: u32 = 9;
 }
 
 /// Writes an edit for the wire.
@@ -59,6 +61,8 @@ pub fn wire_of(edit: &Edit) -> Wire {
         Edit::DeleteKey(id) => removed(kind::KEY, id.to_string()),
         Edit::PutPepper(it) => upsert(pepper_item(it)),
         Edit::PutSettings(it) => upsert(Item::Settings(settings_to(it))),
+        Edit::PutLimit(it) => upsert(Item::Limit(limit_to(it, &ById))),
+        Edit::DeleteLimit(id) => removed(kind::LIMIT, id.to_string()),
     }
 }
 
@@ -74,6 +78,7 @@ pub fn items(catalog: &Catalog) -> impl Iterator<Item = v1::ConfigItem> {
         .chain(routes.map(Item::Route))
         .chain(catalog.teams.values().map(|it| Item::Team(team_to(it))))
         .chain(catalog.keys.iter().map(|it| key_item(it)))
+        .chain(catalog.limits.iter().map(|it| Item::Limit(limit_to(it, &ById))))
         .map(stamped)
 }
 
@@ -150,6 +155,11 @@ fn edit_of(item: Item) -> Result<Edit, Vec<Invalid>> {
             Edit::PutKey(Arc::new(key_from(&key, parts, &|id| id.parse::<TeamId>().ok())?))
         }
         Item::Settings(it) => Edit::PutSettings(settings_from(&it)),
+        Item::Limit(it) => {
+            let id = it.id.parse().map_err(|error| vec![Invalid::new("id", error)])?;
+            let parts = LimitParts { id, generation: it.generation };
+            Edit::PutLimit(Arc::new(limit_from(&it, parts, &mut ById)?))
+        }
         Item::Pepper(it) => {
             let bytes = bytes32_from("pepper", &it.pepper).map_err(|it| vec![it])?;
             Edit::PutPepper(Pepper::new(it.version, bytes))
@@ -170,6 +180,7 @@ pub fn edit_of_removed(key: &v1::ItemKey) -> Result<Edit, Invalid> {
         kind::ROUTE => Edit::DeleteRoute(key.id.parse().map_err(|error| bad(&error))?),
         kind::TEAM => Edit::DeleteTeam(key.id.parse().map_err(|error| bad(&error))?),
         kind::KEY => Edit::DeleteKey(key.id.parse().map_err(|error| bad(&error))?),
+        kind::LIMIT => Edit::DeleteLimit(key.id.parse().map_err(|error| bad(&error))?),
         other => {
             return Err(Invalid::new("removed.kind", format!("{other} is not known here")));
         }
@@ -189,6 +200,7 @@ pub fn key_of(item: &v1::ConfigItem) -> Option<v1::ItemKey> {
         Item::Key(it) => (kind::KEY, it.key.as_ref().map(|it| it.id.clone()).unwrap_or_default()),
         Item::Settings(_) => (kind::SETTINGS, String::new()),
         Item::Pepper(it) => (kind::PEPPER, it.version.to_string()),
+        Item::Limit(it) => (kind::LIMIT, it.id.clone()),
     };
     Some(v1::ItemKey { kind, id })
 }

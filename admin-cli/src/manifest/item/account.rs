@@ -60,6 +60,8 @@ pub(crate) struct Client {
     pub(crate) extra_headers: Vec<Header>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub(crate) keep_stream_options: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) keep_output_open: bool,
 }
 
 /// A header sent with every request.
@@ -81,6 +83,7 @@ impl From<&v1::ClientSettings> for Client {
             idle_timeout_ms: unusual(wire.idle_timeout_ms, usual.idle_timeout_ms),
             extra_headers: wire.extra_headers.iter().map(header).collect(),
             keep_stream_options: wire.keep_stream_options,
+            keep_output_open: wire.keep_output_open,
         }
     }
 }
@@ -123,6 +126,7 @@ impl Account {
             idle_timeout_ms: self.client.idle_timeout_ms.unwrap_or(0),
             extra_headers: self.client.extra_headers.iter().map(header).collect(),
             keep_stream_options: self.client.keep_stream_options,
+            keep_output_open: self.client.keep_output_open,
         };
         let mut secret =
             |name: &str, var: &Option<String>, file: &Option<PathBuf>| match (var, file) {

@@ -6,7 +6,7 @@ use crate::grpc::{
     refusal::{Kind, Refusal},
 };
 use domain::{
-    catalog::{Account, Edit},
+    catalog::{Account, Edit, Subject},
     id::AccountId,
 };
 use prost_types::FieldMask;
@@ -26,6 +26,7 @@ const FIELDS: &[Field<v1::Account>] = fields!(v1::Account:
     client.idle_timeout_ms,
     client.extra_headers,
     client.keep_stream_options,
+    client.keep_output_open,
     proxy,
 );
 
@@ -104,6 +105,7 @@ impl Draft {
             }
         }
         self.accounts.remove(old.name.as_str());
+        self.delete_limits_of(&Subject::Account(old.id));
         self.push(Edit::DeleteAccount(old.id));
         Ok(())
     }

@@ -6,7 +6,7 @@ use crate::grpc::{
     refusal::{Kind, Refusal},
 };
 use domain::{
-    catalog::{Catalog, Edit, VirtualKey},
+    catalog::{Catalog, Edit, Subject, VirtualKey},
     id::KeyId,
     key::{KeyKind, hint, mint},
 };
@@ -102,13 +102,13 @@ impl Draft {
     pub(crate) fn delete_key(&mut self, id_or_name: &str) -> Result<(), Refusal> {
         let old = self.key(id_or_name)?;
         self.keys.remove(&old);
+        self.delete_limits_of(&Subject::Key(old.id));
         self.push(Edit::DeleteKey(old.id));
         Ok(())
     }
 
     fn key(&mut self, id_or_name: &str) -> Result<Arc<VirtualKey>, Refusal> {
-        let by_id = id_or_name.parse().ok().filter(|id| self.catalog.keys.get(*id).is_some());
-        let id = by_id.or_else(|| self.keys.find(&self.catalog, id_or_name));
+        let id = self.key_id(id_or_name);
         let found = id.and_then(|id| self.catalog.keys.get(id)).cloned();
         found.ok_or_else(|| Refusal::not_found(Kind::Key, id_or_name))
     }

@@ -13,7 +13,7 @@ use proto::{
 };
 use std::sync::Arc;
 
-const FIELDS: &[Field<v1::Model>] = fields!(v1::Model: operations);
+const FIELDS: &[Field<v1::Model>] = fields!(v1::Model: operations, price, max_output_tokens);
 
 impl Draft {
     pub(crate) fn create_model(&mut self, wire: v1::Model) -> Result<ModelId, Refusal> {
@@ -63,7 +63,9 @@ impl Draft {
             if new == **old {
                 return Ok(id);
             }
-            if old.built_in {
+            // What it can be asked ships with Sluice; what it costs here is for operators to say.
+            let Model { price, max_output_tokens, .. } = **old;
+            if old.built_in && (Model { price, max_output_tokens, ..new.clone() }) != **old {
                 return Err(Refusal::built_in(Kind::Model, &id));
             }
         }

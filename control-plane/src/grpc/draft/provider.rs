@@ -6,7 +6,7 @@ use crate::grpc::{
     refusal::{Kind, Refusal},
 };
 use domain::{
-    catalog::{Edit, Provider},
+    catalog::{Edit, Provider, Subject},
     name::Name,
 };
 use prost_types::FieldMask;
@@ -66,6 +66,7 @@ impl Draft {
                 return Err(Refusal::InUse { kind: Kind::Provider, name: name.to_owned(), by });
             }
         }
+        self.delete_limits_of(&Subject::Provider(old.name.clone()));
         self.push(Edit::DeleteProvider(old.name.clone()));
         Ok(())
     }

@@ -12,8 +12,13 @@ use proto::{
     convert::catalog::{settings_from, settings_to},
 };
 
-const FIELDS: &[Field<v1::Settings>] =
-    fields!(v1::Settings: max_attempts, attempt_deadline_ms, hide_route);
+const FIELDS: &[Field<v1::Settings>] = fields!(v1::Settings:
+    max_attempts,
+    attempt_deadline_ms,
+    hide_route,
+    default_output_tokens,
+    fallback_proxies,
+);
 
 impl Draft {
     pub(crate) fn put_settings(&mut self, wire: &v1::Settings) {

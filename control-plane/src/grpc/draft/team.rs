@@ -6,7 +6,7 @@ use crate::grpc::{
     refusal::{Kind, Refusal},
 };
 use domain::{
-    catalog::{Edit, Team},
+    catalog::{Edit, Subject, Team},
     id::TeamId,
 };
 use prost_types::FieldMask;
@@ -69,6 +69,7 @@ impl Draft {
             }
         }
         self.teams.remove(old.name.as_str());
+        self.delete_limits_of(&Subject::Team(old.id));
         self.push(Edit::DeleteTeam(old.id));
         Ok(())
     }

@@ -1,6 +1,6 @@
-//! What a proxy says: what it runs, how it is doing, and what was used.
+//! What a proxy says: what it runs, how it is doing, what it needs and what was used.
 
-use super::{Out, USAGE_WINDOW, say, shortened};
+use super::{Out, USAGE_WINDOW, Up, say, shortened};
 use crate::{
     fleet::{Load, Seat},
     grpc::status,
@@ -10,7 +10,7 @@ use crate::{
 };
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesOrdered};
 use proto::{
-    convert::{Invalid, usage::record_from, uuid_from},
+    convert::{Invalid, quota::sync_from, usage::record_from, uuid_from},
     sync::v1::{
         ConfigAck, SessionRequest, UsageAck, UsageBatch, session_request::Message, session_response,
     },
@@ -41,10 +41,9 @@ type Settled = (usize, Result<Durable, LedgerError>);
 
 /// Listens until the proxy has said its last word.
 pub(super) async fn listen(
-    seat: &Seat,
+    up: &Up,
     mut inbound: Streaming<SessionRequest>,
     out: &Out,
-    ledger: &Ledger,
     resync: &watch::Sender<u64>,
 ) -> Result<(), Status> {
     let mut on_the_way = OnTheWay::default();
@@ -52,7 +51,7 @@ pub(super) async fn listen(
         tokio::select! {
             said = inbound.message() => {
                 let Some(said) = said? else { break };
-                hear(seat, said, &mut on_the_way, ledger, resync).await?;
+                hear(up, said, &mut on_the_way, resync).await?;
             }
             Some(settled) = on_the_way.batches.next() => {
                 on_the_way.acknowledge(out, settled).await?;
@@ -69,10 +68,9 @@ pub(super) async fn listen(
 }
 
 async fn hear(
-    seat: &Seat,
+    Up { seat, borrower, ledger }: &Up,
     said: SessionRequest,
     on_the_way: &mut OnTheWay,
-    ledger: &Ledger,
     resync: &watch::Sender<u64>,
 ) -> Result<(), Status> {
     match said.message {
@@ -94,6 +92,10 @@ async fn hear(
             let batch = read_batch(seat, batch).map_err(|wrong| status::bad_message(&wrong))?;
             on_the_way.submit(ledger, batch).await?;
         }
+        Some(Message::Quota(sync)) => {
+            borrower.hear(sync_from(sync).map_err(|wrong| status::bad_message(&wrong))?);
+        }
+        Some(Message::Explained(it)) => seat.explained(it.question, it.record),
         Some(Message::Register(_)) => {
             return Err(status::bad_session("REGISTERED_TWICE", "a session registers once"));
         }

@@ -19,6 +19,7 @@ fn base() -> Vec<Edit> {
                 dialect: Dialect::OpenAi,
                 base_url: Some("https://acme.test/v1".into()),
                 auth: AuthStyle::Bearer,
+                output_cap_field: None,
             }],
             env_var: None,
             model_patterns: vec![],

@@ -1,17 +1,20 @@
 //! Every defect is provoked, and all of them are reported at once.
 
+mod limit;
+
 use super::*;
-use crate::catalog::{Account, Provider, Route};
+use crate::catalog::{Account, Price, Provider, Route};
+use std::collections::BTreeSet;
 
 /// A catalog with one mistake, and what is said about it.
 struct Case {
-    field: &'static str,
+    field: String,
     message: &'static str,
     edits: Vec<Edit>,
 }
 
 fn case(field: &'static str, message: &'static str, edits: Vec<Edit>) -> Case {
-    Case { field, message, edits }
+    Case { field: field.to_owned(), message, edits }
 }
 
 /// An account at provider `good`, with `change` made to it.
@@ -30,6 +33,10 @@ fn of_providers() -> Vec<Case> {
     let shown = |header: &str| {
         let auth = AuthStyle::Header(header.to_owned());
         vec![Endpoint { auth, ..endpoint(Dialect::OpenAi, Some("https://a.example")) }]
+    };
+    let capped = |field: &str| {
+        let output_cap_field = Some(field.to_owned());
+        vec![Endpoint { output_cap_field, ..endpoint(Dialect::OpenAi, Some("https://a.example")) }]
     };
     vec![
         case("providers[\"mute\"].endpoints", "no endpoint", vec![provider_with("mute", vec![])]),
@@ -75,6 +82,16 @@ fn of_providers() -> Vec<Case> {
             "providers[\"name\"].endpoints",
             "header names",
             vec![provider_with("name", shown("x key"))],
+        ),
+        case(
+            "providers[\"cap\"].endpoints",
+            "`max tokens` of provider `cap` is not the name of a field",
+            vec![provider_with("cap", capped("max tokens"))],
+        ),
+        case(
+            "providers[\"steal\"].endpoints",
+            "`messages` of provider `steal`",
+            vec![provider_with("steal", capped("messages"))],
         ),
         case(
             "providers[\"conn\"].endpoints",
@@ -194,7 +211,18 @@ fn of_clients() -> Vec<Case> {
 fn of_the_rest() -> Vec<Case> {
     let mut silent = model("good", "silent");
     silent.operations = vec![];
-    let settings = Settings { max_attempts: 21, attempt_deadline_ms: 0, ..Settings::default() };
+    let mut dear = model("good", "dear");
+    let dollar = 1_000_000_000_000_000;
+    dear.price = Some(Price { input: 0, cached_input: 0, cache_write: dollar, output: dollar + 1 });
+    let mut short = model("good", "short");
+    short.max_output_tokens = Some(0);
+    let settings = Settings {
+        max_attempts: 21,
+        attempt_deadline_ms: 0,
+        default_output_tokens: 0,
+        fallback_proxies: 1_001,
+        ..Settings::default()
+    };
     let mut stray = key(1);
     stray.team = Some(team_id(77));
     let old = VirtualKey { pepper_version: 9, ..key(2) };
@@ -228,7 +256,11 @@ fn of_the_rest() -> Vec<Case> {
         case("keys[\"key-1\"].team", "does not exist", vec![stray.into()]),
         case("keys[\"key-2\"].pepper_version", "pepper 9", vec![old.into()]),
         case("settings.max_attempts", "is 21", vec![Edit::PutSettings(settings.clone())]),
-        case("settings.attempt_deadline_ms", "is 0", vec![Edit::PutSettings(settings)]),
+        case("settings.attempt_deadline_ms", "is 0", vec![Edit::PutSettings(settings.clone())]),
+        case("settings.default_output_tokens", "is 0", vec![Edit::PutSettings(settings.clone())]),
+        case("settings.fallback_proxies", "is 1001", vec![Edit::PutSettings(settings)]),
+        case("models[\"good/dear\"].price", "between 0 and 1000000000000000", vec![dear.into()]),
+        case("models[\"good/short\"].max_output_tokens", "is 0", vec![short.into()]),
     ]
 }
 
@@ -242,6 +274,7 @@ fn cases() -> Vec<Case> {
         .chain(of_accounts())
         .chain(of_clients())
         .chain(of_the_rest())
+        .chain(limit::cases())
         .collect()
 }
 
@@ -255,7 +288,7 @@ fn each_mistake_is_named_with_its_field() {
         let edits = base().into_iter().chain(case.edits.iter().cloned());
         let defects = Snapshot::build(catalog(edits), 1).unwrap_err();
         assert!(is_said(&defects, &case), "{}: {defects:#?}", case.field);
-        // The two mistakes in the settings come together.
+        // The mistakes in the settings come together.
         assert!(
             defects.len() == 1 || case.field.starts_with("settings"),
             "{}: {defects:#?}",
@@ -287,7 +320,7 @@ fn every_kind_of_defect_is_provoked_here() {
     assert_eq!(seen, (0..KINDS).collect());
 }
 
-const KINDS: u8 = 20;
+const KINDS: u8 = 22;
 
 /// A number for each kind: a new kind does not compile before it has one.
 fn kind(defect: &Defect) -> u8 {
@@ -312,6 +345,8 @@ fn kind(defect: &Defect) -> u8 {
         Defect::KeyOfUnknownTeam { .. } => 17,
         Defect::KeyOfUnknownPepper { .. } => 18,
         Defect::OutOfRange { .. } => 19,
+        Defect::BadOutputCapField { .. } => 20,
+        Defect::Limit { .. } => 21,
     }
 }
 

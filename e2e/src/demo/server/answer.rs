@@ -5,7 +5,7 @@ use crate::demo::{
     Answer, Ask, anthropic,
     behave::{self, Behave},
     embeddings,
-    ledger::{Entry, Received},
+    ledger::{self, Entry, Received},
     openai,
 };
 use http::{HeaderMap, Method, Request, Response};
@@ -32,7 +32,7 @@ pub(super) async fn answer(
     socket: &Arc<TcpStream>,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Broken> {
-    let at_ms = runtime::clock::unix_ms();
+    let (at_ms, arrived_us) = (runtime::clock::unix_ms(), ledger::now_us());
     let (head, body) = request.into_parts();
     let body = http_body_util::Limited::new(body, MOST_BODY).collect().await.map_err(|_| Broken)?;
     let body = body.to_bytes();
@@ -43,7 +43,10 @@ pub(super) async fn answer(
     let call = Call::read(&head.method, path, &head.headers);
     let json = serde_json::from_slice(&body).unwrap_or_default();
     let mut entry = call.entry(&head.headers, &json);
-    entry.at_ms = at_ms;
+    (entry.at_ms, entry.arrived_us) = (at_ms, arrived_us);
+    let cap = |field: &str| json.get(field).and_then(serde_json::Value::as_u64);
+    entry.max_output_tokens =
+        cap("max_completion_tokens").or_else(|| cap("max_tokens")).unwrap_or(0);
     let received = Received {
         target: head.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
         headers: header_list(&head.headers),

@@ -1,12 +1,14 @@
 use super::*;
 use domain::{
     catalog::{
-        AuthStyle, BaseUrl, ClientSettings, Dialect, Endpoint, Model, ModelId, Operation, Provider,
-        Route, Settings, Target, Team, Tier,
+        Action, AuthStyle, BaseUrl, Calendar, CalendarPeriod, ClientSettings, Dialect, Endpoint,
+        Limit, Measure, Mode, Model, ModelId, Operation, Price, Provider, Route, Rule, Settings,
+        Subject, Target, Team, Tier, Weights,
     },
-    id::KeyId,
+    id::{KeyId, LimitId},
     time::Timestamp,
 };
+use std::num::NonZeroU64;
 use uuid::Uuid;
 
 fn id(number: u128) -> Uuid {
@@ -23,6 +25,8 @@ fn edits() -> Vec<Edit> {
             max_attempts: 7,
             attempt_deadline_ms: 9,
             reveal_route: false,
+            default_output_tokens: 11,
+            fallback_proxies: 12,
         }),
         Edit::PutPepper(Pepper::new(3, [5; 32])),
         Edit::PutProvider(Arc::new(Provider {
@@ -33,11 +37,13 @@ fn edits() -> Vec<Edit> {
                     dialect: Dialect::OpenAi,
                     base_url: Some("https://a/v1".into()),
                     auth: AuthStyle::Bearer,
+                    output_cap_field: Some("max_completion_tokens".into()),
                 },
                 Endpoint {
                     dialect: Dialect::Anthropic,
                     base_url: None,
                     auth: AuthStyle::Header("x-api-key".into()),
+                    output_cap_field: None,
                 },
             ],
             env_var: Some("ACME_API_KEY".into()),
@@ -60,12 +66,15 @@ fn edits() -> Vec<Edit> {
                 proxy: Some(Secret::new("http://u:p@proxy".into())),
                 extra_headers: vec![("x-a".into(), "b".into())],
                 ask_stream_usage: false,
+                keep_output_open: true,
             },
         })),
         Edit::PutModel(Arc::new(Model {
             id: ModelId { provider: "acme".parse().unwrap(), name: "big/one".parse().unwrap() },
             operations: vec![Operation::Chat, Operation::Embeddings],
             built_in: true,
+            price: Some(Price { input: 4, cached_input: 0, cache_write: 5, output: 6 }),
+            max_output_tokens: Some(8_192),
         })),
         Edit::PutRoute(Arc::new(Route {
             alias: "chat-*".parse().unwrap(),
@@ -93,6 +102,22 @@ fn edits() -> Vec<Edit> {
             expires_at: Some(Timestamp::from_unix_ms(1_700_000_000_123)),
             allowed_models: vec!["gpt-*".parse().unwrap()],
         })),
+        Edit::PutLimit(Arc::new(Limit {
+            id: LimitId::from_uuid(id(4)),
+            generation: 5,
+            subject: Subject::KeyAlias(KeyId::from_uuid(id(3)), "smart".into()),
+            rule: Arc::new(Rule::Calendar {
+                measure: Measure::Tokens(Weights { cached_input: 10, ..Weights::default() }),
+                amount: NonZeroU64::new(1_000).unwrap(),
+                period: CalendarPeriod::Month,
+                calendar: Box::new(Calendar { zone: "Asia/Shanghai".into(), reset_minute: 60 }),
+            }),
+            mode: Mode::Availability,
+            action: Action::Shadow,
+            warn_percent: Some(80),
+            switch_percent: None,
+            queue_ms: 500,
+        })),
     ]
 }
 
@@ -107,6 +132,7 @@ fn removals() -> Vec<Edit> {
         Edit::DeleteRoute("chat-*".parse().unwrap()),
         Edit::DeleteTeam(TeamId::from_uuid(id(2))),
         Edit::DeleteKey(KeyId::from_uuid(id(3))),
+        Edit::DeleteLimit(LimitId::from_uuid(id(4))),
     ]
 }
 
@@ -217,6 +243,29 @@ fn a_field_that_an_older_proxy_does_not_know_leaves_the_hash_as_it_is() {
     assert!(edit_of_item(older.clone()).is_ok());
     assert_eq!(CatalogHash::of([older]).value(), bytes32_from("digest", &digest).unwrap());
     assert_eq!(CatalogHash::of([newer]).value(), bytes32_from("digest", &digest).unwrap());
+}
+
+#[test]
+fn what_a_price_leaves_out_costs_as_other_input() {
+    let price = crate::admin::v1::Price {
+        input_nanousd: 7,
+        cached_input_nanousd: Some(0),
+        output_nanousd: 9,
+        ..Default::default()
+    };
+    let mut wire = crate::admin::v1::Model {
+        provider: "acme".into(),
+        name: "m".into(),
+        price: Some(price),
+        ..Default::default()
+    };
+    let read = model_from(&wire).unwrap();
+    let expected = Price { input: 7, cached_input: 0, cache_write: 7, output: 9 };
+    assert_eq!((read.price, read.max_output_tokens), (Some(expected), None));
+    wire.price = Some(crate::admin::v1::Price { output_nanousd: u64::MAX, ..price });
+    assert_eq!(model_from(&wire).unwrap_err()[0].field, "price.output_nanousd");
+    wire.price = None;
+    assert_eq!(model_from(&wire).unwrap().price, None);
 }
 
 #[test]

@@ -1,0 +1,183 @@
+//! How limits are doing, for operators and metrics.
+
+use super::{Active, Book, Lent, Now, window::Windowed};
+use crate::{lender::Wanted, store::Claim};
+use domain::{
+    id::LimitId,
+    limit::{Holder, LeaseOf, lease::leader::Leader, supply::Supply},
+    time::Timestamp,
+};
+
+/// What the one that lends knows.
+#[derive(Debug, Clone)]
+pub(crate) struct Figures {
+    /// Its claim.
+    pub(crate) claim: Claim,
+    /// Since when it lends.
+    pub(crate) since: Timestamp,
+    /// Whether it still learns what was lent before.
+    pub(crate) learning: bool,
+    /// Whether the database backs it now.
+    pub(crate) database_ok: bool,
+    /// Limits, by id: which are in use, or those that were asked for and are in use.
+    pub(crate) limits: Vec<LimitFigures>,
+}
+
+/// How one limit is doing. Amounts are in thousandths of its unit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct LimitFigures {
+    /// Which; `None` only in a default.
+    pub(crate) id: Option<LimitId>,
+    /// Lent and not known to be used.
+    pub(crate) granted_milli: u64,
+    /// Used.
+    pub(crate) used_milli: u64,
+    /// Held by requests in flight.
+    pub(crate) reserved_milli: u64,
+    /// Lent to nobody.
+    pub(crate) free_milli: u64,
+    /// The used share, in millionths.
+    pub(crate) used_ppm: u32,
+    /// Requests refused.
+    pub(crate) denied: u64,
+    /// Let through beyond what is promised.
+    pub(crate) over_milli: u64,
+    /// When the window ends, in milliseconds since the Unix epoch.
+    pub(crate) window_ends_ms: Option<i64>,
+    /// What each proxy holds.
+    pub(crate) held: Vec<HeldFigures>,
+    /// Beyond its warning threshold.
+    pub(crate) warned: bool,
+    /// Beyond the threshold from which it is avoided.
+    pub(crate) switched: bool,
+}
+
+/// What one proxy holds of a limit. Amounts are in thousandths of its unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HeldFigures {
+    /// Who.
+    pub(crate) holder: Holder,
+    /// What lies ready there.
+    pub(crate) level_milli: i64,
+    /// Held there by requests in flight.
+    pub(crate) reserved_milli: u64,
+    /// Refill there, in billionths of a unit per second.
+    pub(crate) rate_nano: u64,
+    /// How long it lasts without a renewal, in microseconds; 0: it needs none.
+    pub(crate) left_us: u64,
+    /// Let through there.
+    pub(crate) spent_milli: u64,
+    /// Refused there.
+    pub(crate) denied: u64,
+}
+
+impl Book {
+    /// How the wanted limits are doing.
+    pub(in crate::lender) fn figures(&self, now: Now, wanted: &Wanted) -> Figures {
+        let limits = match wanted {
+            Wanted::Ids => self.active.keys().map(|id| only_id(*id)).collect(),
+            Wanted::Of(ids) => {
+                ids.iter().filter_map(|it| self.active.get(it)).map(|it| self.of(now, it)).collect()
+            }
+        };
+        Figures {
+            claim: self.term.claim,
+            since: self.term.since,
+            learning: self.leader.is_learning(now.us),
+            database_ok: self.term.database_ok(),
+            limits,
+        }
+    }
+
+    fn of(&self, now: Now, active: &Active) -> LimitFigures {
+        let figures = match &active.lent {
+            Lent::Lease => lease(&self.leader, now, active.of).unwrap_or_default(),
+            Lent::Window(windowed) => window(windowed, now),
+        };
+        LimitFigures {
+            id: Some(active.of.limit),
+            warned: active.crossed.warned,
+            switched: active.crossed.switched,
+            ..figures
+        }
+    }
+}
+
+fn only_id(id: LimitId) -> LimitFigures {
+    LimitFigures { id: Some(id), ..LimitFigures::default() }
+}
+
+/// How a limit is doing that is lent by leases.
+pub(super) fn lease(leader: &Leader, now: Now, of: LeaseOf) -> Option<LimitFigures> {
+    let status = leader.status(now.us, of)?;
+    let held: Vec<_> = status
+        .leases
+        .iter()
+        .map(|it| HeldFigures {
+            holder: it.holder,
+            level_milli: it.level_milli,
+            reserved_milli: it.reserved_milli,
+            rate_nano: it.charged.rate_nano,
+            left_us: it.left_us,
+            spent_milli: it.spent_milli,
+            denied: it.denied,
+        })
+        .collect();
+    let ready = held.iter().map(|it| u64::try_from(it.level_milli).unwrap_or(0));
+    Some(LimitFigures {
+        granted_milli: ready.fold(0, u64::saturating_add),
+        used_milli: status.used_milli,
+        reserved_milli: status.reserved_milli,
+        free_milli: u64::try_from(status.free_milli).unwrap_or(0),
+        used_ppm: status.used_ppm,
+        denied: status.denied,
+        over_milli: status.over_milli,
+        held,
+        ..LimitFigures::default()
+    })
+}
+
+/// How a limit is doing that is lent in chunks of its window.
+pub(super) fn window(windowed: &Windowed, now: Now) -> LimitFigures {
+    let status = windowed.status(now);
+    let held: Vec<_> = status
+        .holders
+        .iter()
+        .map(|it| HeldFigures {
+            holder: it.holder,
+            level_milli: it.level_milli,
+            reserved_milli: it.reserved_milli,
+            rate_nano: 0,
+            left_us: 0,
+            spent_milli: it.spent_milli,
+            denied: it.denied,
+        })
+        .collect();
+    let ready = held.iter().map(|it| u64::try_from(it.level_milli).unwrap_or(0));
+    let out = status.granted_milli.unwrap_or(0).saturating_add(status.owing_milli);
+    LimitFigures {
+        granted_milli: ready.fold(0, u64::saturating_add),
+        used_milli: status.used_milli,
+        reserved_milli: status.reserved_milli,
+        free_milli: status.free_milli,
+        used_ppm: status.used_ppm,
+        denied: status.denied,
+        // What requests used beyond what they had reserved, when nothing was left to pay it.
+        over_milli: out.saturating_sub(status.total_milli),
+        window_ends_ms: windowed.ends_ms(),
+        held,
+        ..LimitFigures::default()
+    }
+}
+
+/// Whether a limit is as if nobody had ever used it, so that it can be forgotten: nobody
+/// holds a lease, and the pool is full.
+pub(super) fn is_at_rest(leader: &Leader, now: Now, of: LeaseOf) -> bool {
+    leader.status(now.us, of).is_none_or(|status| {
+        let full = match status.supply {
+            Supply::Flow { .. } => status.own.cap_milli,
+            Supply::Seats { total_milli } | Supply::Window { total_milli } => total_milli,
+        };
+        status.leases.is_empty() && i64::try_from(full).unwrap_or(i64::MAX) <= status.free_milli
+    })
+}

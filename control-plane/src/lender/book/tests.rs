@@ -1,0 +1,197 @@
+use super::*;
+use domain::{
+    catalog::{Action, Catalog, Measure, Mode, Period, Rule, Subject},
+    id::ProxyId,
+    limit::{
+        bucket::Plain,
+        lease::{node::Lease, session::Session},
+        supply::Supply,
+    },
+    snapshot::Snapshot,
+};
+use std::{num::NonZeroU64, time::Instant};
+use uuid::Uuid;
+
+const SECOND: u64 = 1_000_000;
+
+fn limit(number: u64) -> Limit {
+    Limit {
+        id: LimitId::from_uuid(Uuid::from_u128(number.into())),
+        generation: 0,
+        subject: Subject::Alias(format!("alias-{number}").into()),
+        rule: Rule::Bucket {
+            measure: Measure::Requests,
+            amount: NonZeroU64::new(60_000).unwrap(),
+            period: Period::Minute,
+        }
+        .into(),
+        mode: Mode::Strict,
+        action: Action::Enforce,
+        warn_percent: None,
+        switch_percent: None,
+        queue_ms: 0,
+    }
+}
+
+fn catalog(limits: u64) -> Arc<Published> {
+    let mut catalog = Catalog::default();
+    (0..limits).for_each(|it| catalog.limits.insert(Arc::new(limit(it))));
+    let snapshot = Snapshot::build(catalog, 1).unwrap();
+    Arc::new(Published { incarnation: Uuid::nil(), snapshot, hash: [0; 32] })
+}
+
+fn now(us: u64) -> Now {
+    Now { us, unix_ms: i64::try_from(us / 1_000).unwrap() }
+}
+
+fn book(limits: u64) -> Book {
+    Book::open(now(SECOND), Arc::new(Term::of_a_test(1)), catalog(limits), false)
+}
+
+/// A proxy with a lease of each limit, by the machines that proxies have.
+struct Proxy {
+    holder: Holder,
+    talk: Session,
+    leases: Vec<Lease<Plain>>,
+}
+
+impl Proxy {
+    fn new(number: u64, limits: u64) -> Self {
+        let proxy = ProxyId::from_uuid(Uuid::from_u128(number.into()));
+        let lease = |number| {
+            let limit = limit(number);
+            let of = LeaseOf { limit: limit.id, generation: 0 };
+            Lease::new(of, Supply::of(&limit).unwrap(), 1, SECOND)
+        };
+        Self {
+            holder: Holder { proxy, boot: Uuid::nil() },
+            talk: Session::new(),
+            leases: (0..limits).map(lease).collect(),
+        }
+    }
+
+    fn say(&mut self, us: u64, release: bool) -> Sync {
+        if release {
+            self.leases.iter_mut().for_each(Lease::release);
+        }
+        let entries = self.leases.iter_mut().map(|it| it.entry(us)).collect();
+        self.talk.next(us, true, entries, Vec::new())
+    }
+
+    /// Takes what is meant for it, and says how many grants that were.
+    fn take(&mut self, us: u64, out: &Out) -> usize {
+        let mut count = 0;
+        for (_, grants) in out.sends.iter().filter(|(it, _)| *it == self.holder) {
+            let verdict = self.talk.on_grants(grants);
+            if let domain::limit::lease::session::Verdict::Hello(epoch) = verdict {
+                self.leases.iter_mut().for_each(|it| it.on_epoch(us, epoch));
+            }
+            for grant in &grants.grants {
+                let at = usize::try_from(grant.of.limit.uuid().as_u128()).unwrap();
+                self.leases[at].on_grant(us, domain::limit::hold::Head::of(grants), grant);
+                count += 1;
+            }
+        }
+        count
+    }
+
+    /// Lets a few requests through for each limit, as far as they can be.
+    fn spend(&mut self, us: u64) {
+        for lease in &mut self.leases {
+            match lease.take(us, 1_000) {
+                Ok(hold) => lease.settle(us, hold, 1_000),
+                Err(_) => lease.want(1_000),
+            }
+        }
+    }
+}
+
+#[test]
+fn nobody_is_answered_before_it_is_recorded() {
+    let mut book = book(1);
+    let mut proxy = Proxy::new(1, 1);
+    let mut out = Out::default();
+    book.greet(now(SECOND), proxy.holder, &mut out);
+    assert!(matches!(out.errands[..], [Errand::Record(it)] if it == proxy.holder));
+    proxy.take(SECOND, &out);
+
+    let mut out = Out::default();
+    let sync = proxy.say(SECOND, false);
+    book.hear(now(SECOND), proxy.holder, sync, &mut out);
+    assert!(out.sends.is_empty() && out.errands.is_empty(), "{out:?}");
+    book.done(now(SECOND), Done::Recorded(vec![proxy.holder]), &mut out);
+    assert_eq!(proxy.take(SECOND, &out), 1);
+
+    // It could not be recorded: it asks again, and so does the book.
+    let mut other = Proxy::new(2, 1);
+    let mut out = Out::default();
+    book.hear(now(SECOND), other.holder, other.say(SECOND, false), &mut out);
+    book.done(now(SECOND), Done::NotRecorded(vec![other.holder]), &mut out);
+    assert!(out.sends.is_empty(), "{out:?}");
+    let mut out = Out::default();
+    book.hear(now(SECOND), other.holder, other.say(SECOND, false), &mut out);
+    assert!(matches!(out.errands[..], [Errand::Record(it)] if it == other.holder));
+}
+
+#[test]
+fn only_limits_that_are_asked_for_hold_state_and_not_for_ever() {
+    let mut book = book(5_000);
+    let mut proxy = Proxy::new(1, 3);
+    let mut out = Out::default();
+    book.greet(now(SECOND), proxy.holder, &mut out);
+    book.done(now(SECOND), Done::Recorded(vec![proxy.holder]), &mut out);
+    proxy.take(SECOND, &out);
+    let mut us = SECOND;
+    for release in [false, false, true] {
+        us += SECOND;
+        let mut out = Out::default();
+        book.hear(now(us), proxy.holder, proxy.say(us, release), &mut out);
+        proxy.take(us, &out);
+        assert_eq!(book.active.len(), 3);
+    }
+    for _ in 0..60 {
+        us += SECOND;
+        book.tick(now(us), &mut Out::default());
+    }
+    assert!(book.active.is_empty(), "{}", book.active.len());
+    assert!(!book.papers.knows(proxy.holder));
+}
+
+#[test]
+fn many_proxies_with_many_limits_cost_little() {
+    const PROXIES: u64 = 8;
+    const LIMITS: u64 = 1_000;
+    const SECONDS: u64 = 20;
+    let mut book = book(LIMITS);
+    let mut proxies: Vec<_> = (1..=PROXIES).map(|it| Proxy::new(it, LIMITS)).collect();
+    let mut out = Out::default();
+    for proxy in &mut proxies {
+        book.greet(now(SECOND), proxy.holder, &mut out);
+        book.done(now(SECOND), Done::Recorded(vec![proxy.holder]), &mut out);
+        proxy.take(SECOND, &out);
+    }
+    let mut spent = std::time::Duration::ZERO;
+    let mut answers = 0;
+    for tick in 0..SECONDS * 20 {
+        let us = 2 * SECOND + tick * 50_000;
+        let mut out = Out::default();
+        for (at, proxy) in proxies.iter_mut().enumerate() {
+            // Each renews every two seconds, at another moment.
+            if tick % 40 == (at as u64) * 5 {
+                proxy.spend(us);
+                let sync = proxy.say(us, false);
+                let begun = Instant::now();
+                book.hear(now(us), proxy.holder, sync, &mut out);
+                spent += begun.elapsed();
+            }
+        }
+        let begun = Instant::now();
+        book.tick(now(us), &mut out);
+        spent += begun.elapsed();
+        answers += proxies.iter_mut().map(|it| it.take(us, &out)).sum::<usize>();
+    }
+    println!("{answers} answers in {SECONDS} s cost {spent:?}");
+    assert!(80_000 <= answers, "{answers}");
+    // Of one core, unoptimized, on a machine that has other things to do.
+    assert!(spent.as_secs() < SECONDS, "{spent:?}");
+}

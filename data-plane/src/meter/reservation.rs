@@ -1,0 +1,140 @@
+//! What one request took of its limits, and what it was told when it could not.
+
+use super::{
+    Inner,
+    cell::{Cell, Taken},
+};
+use domain::{catalog::Limit, limit::hold::View};
+use std::{sync::Arc, time::Duration};
+
+/// One limit that a request is to be let through by.
+#[derive(Debug, Clone, Copy)]
+pub struct Want<'a> {
+    /// The limit.
+    pub limit: &'a Arc<Limit>,
+    /// What the request takes of it at most, in thousandths of the limit's unit.
+    pub milli: u64,
+}
+
+/// How one limit answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// It let the request through.
+    Passed,
+    /// It did, from what is set aside for a proxy that can ask nobody.
+    Fallback,
+    /// It only reports, and would not have let it through.
+    WouldRefuse,
+    /// It only reports, and nobody could say: it was not counted.
+    Unknown,
+    /// It did not let it through.
+    Refused,
+}
+
+/// One limit that was asked.
+#[derive(Debug)]
+pub struct Part {
+    /// The limit.
+    pub limit: Arc<Limit>,
+    /// What it was asked for, in thousandths.
+    pub asked_milli: u64,
+    /// What is held of it here, just before.
+    pub before: View,
+    /// And just after.
+    pub after: View,
+    /// How long the request had waited until then, for whichever limit, in milliseconds.
+    pub waited_ms: u32,
+    /// What it said.
+    pub verdict: Verdict,
+    pub(super) taken: Option<(Arc<Cell>, Taken)>,
+}
+
+/// What a request holds of all its limits. It is settled once; dropped, all of it counts
+/// as used, and nothing stays reserved.
+#[derive(Debug)]
+#[must_use = "dropped at once, everything that was taken counts as used"]
+pub struct Reservation {
+    inner: Arc<Inner>,
+    parts: Vec<Part>,
+}
+
+impl Reservation {
+    pub(super) fn new(inner: Arc<Inner>, parts: Vec<Part>) -> Self {
+        Self { inner, parts }
+    }
+
+    /// The limits that were asked, in the order in which they were.
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// Limits on trial that would have refused the request.
+    pub fn would_refuse(&self) -> impl Iterator<Item = &Arc<Limit>> {
+        let refused = self.parts.iter().filter(|it| it.verdict == Verdict::WouldRefuse);
+        refused.map(|it| &it.limit)
+    }
+
+    /// Settles with what was really used of each limit, in thousandths of its unit.
+    pub fn settle(mut self, used_milli: impl Fn(&Limit) -> u64) {
+        self.settle_all(|part| used_milli(&part.limit));
+    }
+
+    /// Gives everything back: nothing was used.
+    pub fn undo(self) {
+        self.settle(|_| 0);
+    }
+
+    fn settle_all(&mut self, used_milli: impl Fn(&Part) -> u64) {
+        let now_us = self.inner.now_us();
+        for part in &mut self.parts {
+            if let Some((cell, taken)) = part.taken.take() {
+                let used_milli = used_milli(part);
+                cell.lock().settle(now_us, taken, used_milli);
+            }
+        }
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        if self.parts.iter().any(|it| it.taken.is_some()) {
+            self.inner.metrics.unsettled();
+            self.settle_all(|part| part.asked_milli);
+        }
+    }
+}
+
+/// Why a request was not let through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ShortWhy {
+    /// The limit is used up for now.
+    Exhausted,
+    /// Nobody can be asked how much is left, and the limit is strict.
+    Disconnected,
+    /// A new leader learns what the one before it lent.
+    Learning,
+    /// The leader cannot say: it does not know the limit, or not reach its database.
+    Unavailable,
+    /// The request is larger than the limit ever lets through.
+    TooLarge {
+        /// The most that it does, in thousandths.
+        largest_milli: u64,
+    },
+}
+
+/// The limit that did not let a request through.
+#[derive(Debug)]
+pub struct Shortage {
+    /// The limit.
+    pub limit: Arc<Limit>,
+    /// Why.
+    pub why: ShortWhy,
+    /// What the request needed of it, in thousandths.
+    pub asked_milli: u64,
+    /// What is held of it here.
+    pub view: View,
+    /// When it can be tried again; `None`: never.
+    pub retry_after: Option<Duration>,
+    /// The limits that were asked, this one last. Nothing of them is held.
+    pub parts: Vec<Part>,
+}
