@@ -92,3 +92,14 @@ CREATE TABLE window_ledger (
     ends_at        timestamptz,
     PRIMARY KEY (limit_id, generation, window_start)
 );
+
+-- What a leader that ended as planned left in its pools, for the one of the next epoch and
+-- nobody else. Three columns of a list; limits that are not in it are as if they had been
+-- empty `others_empty_us` ago, or, without that, as if nobody had ever used them.
+CREATE TABLE quota_estate (
+    epoch           bigint   PRIMARY KEY,
+    limit_ids       uuid[]   NOT NULL,
+    generations     bigint[] NOT NULL,
+    levels_milli    bigint[] NOT NULL,
+    others_empty_us bigint
+);

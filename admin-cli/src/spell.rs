@@ -13,7 +13,7 @@ pub(crate) use amount::{
     nanousd_text, percent, percent_text, price, price_text, share_text, thousandths,
 };
 pub(crate) use target::{target, target_text};
-pub(crate) use time::{age, duration, instant, millis, rfc3339, timestamp, timestamp_ms};
+pub(crate) use time::{age, duration, instant, millis, rfc3339, timestamp, timestamp_ms, wait};
 pub(crate) use weights::{weights, weights_text};
 pub(crate) use word::{ACTION, MEASURE, MODE, PERIOD, PROFILE};
 

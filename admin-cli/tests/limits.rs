@@ -103,6 +103,12 @@ impl LimitService for Memory {
         request: Request<v1::SimulateLimitRequest>,
     ) -> Answer<v1::SimulateLimitResponse> {
         let limit = request.into_inner().limit.unwrap_or_default();
+        if limit.amount == 13 {
+            let mut details = ErrorDetails::new();
+            details.add_bad_request_violation("limit.subject.key", "brings bad luck");
+            let message = "limit.subject.key: brings bad luck";
+            return Err(Status::with_error_details(Code::InvalidArgument, message, details));
+        }
         let refused = 1_000 - limit.amount;
         Ok(Response::new(v1::SimulateLimitResponse {
             requests: 1_000,
@@ -214,6 +220,29 @@ fn what_is_set_is_sent_in_one_call_and_said_back_with_its_worst_case() {
 }
 
 #[test]
+fn what_no_limit_can_be_is_told_with_what_to_write() {
+    let it = Stage::new();
+    for (flags, why) in [
+        ("--rpm 0", "'--rpm <AMOUNT>': `0` allows nothing: write a number above 0"),
+        ("--rpm -1", "'--rpm <AMOUNT>': `-1` is not a number: write for example 60"),
+        ("--tpm 18446744073709551615", "is too large: write at most 1000000G"),
+        ("--budget 18446744073709usd", "is too large: write at most 1000000000usd"),
+        ("--rpm 5 --queue 10h", "`10h` is not within 1ms and 60s"),
+        ("--requests 5 --per month --profile bucket", "nothing that is said here can have it"),
+        ("--rpm 5 --threshold 90%", "a caller cannot be switched to another"),
+        ("--rpm 5 --timezone UTC", "nothing here follows one"),
+        ("--rpm 5 --weights cached=10", "no tokens are counted here"),
+        ("--tpm 5 --weights seen=10", "is not written KIND=PERCENT"),
+    ] {
+        for command in ["set", "simulate"] {
+            let said = it.run(&format!("limit {command} --key a {flags}"), 2);
+            assert!(said.contains(why), "{command} {flags}: {said}");
+        }
+    }
+    assert!(it.memory.of(None).is_empty());
+}
+
+#[test]
 fn limits_are_listed_over_all_pages_and_shown_by_id_or_by_subject() {
     let it = Stage::new();
     assert_eq!(it.run("limit list", 0), "");
@@ -258,6 +287,7 @@ fn every_limit_is_tried_and_one_that_there_is_can_be_changed() {
         "key a: 60 requests/minute\n  would have refused 940 of 1,000 requests (94%)\n\n\
          key a: 1000 requests/day\n  would have refused none of 1,000 requests\n"
     );
+    assert_eq!(it.run("limit simulate --key a --rpm 13", 4), "error: --key: brings bad luck\n");
     it.run("limit set --key a --requests 60 --per hour", 0);
     let id = "lim_00000000000000000000000000000001";
     let more = it.run(&format!("limit simulate --id {id} --requests 900"), 0);

@@ -13,7 +13,7 @@ use crate::{
     listener, metrics,
     publisher::Publisher,
     secrets,
-    store::{Source, Store, StoreError, embedded::Embedded},
+    store::{PoolSettings, Source, Store, StoreError, embedded::Embedded},
     tls,
     vault::Vault,
     web,
@@ -36,6 +36,13 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 /// Longest pause between two tries to reach the database at the start.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
+/// Connections of the one who lends: to renew the lead, to write, and one to spare. They are
+/// its own, so that whatever else is asked of the database does not cost it the lead.
+const LENDING_CONNECTIONS: usize = 3;
+
+/// Longest time of a statement of the one who lends, and of its wait for a connection.
+const LENDING_MS: u64 = 2_000;
+
 /// How often the days ahead get their partitions.
 const UPKEEP: Duration = Duration::from_secs(3_600);
 
@@ -48,6 +55,7 @@ pub struct App {
     scheme: &'static str,
     process: Process,
     store: Store,
+    lending_store: Store,
     vault: Arc<Vault>,
     publisher: Arc<Publisher>,
     embedded: Option<Embedded>,
@@ -99,7 +107,9 @@ impl App {
         let control = TcpListener::bind(config.control_addr).await;
         let control = control.with_context(|| format!("listen on {}", config.control_addr))?;
         let control_addr = control.local_addr()?;
-        let (store, embedded) = database(&config).await?;
+        let (source, embedded) = database(&config).await?;
+        let store = Store::connect(source.clone(), config.pool)?;
+        let lending_store = Store::connect(source, lending_pool(config.pool))?;
 
         let vault = Arc::new(Vault::new(secrets.master_key));
         let readiness = process.readiness.clone();
@@ -107,7 +117,8 @@ impl App {
         let (ledger, books) = ledger::open(store.clone());
         let fleet = Fleet::default();
         let terms = terms(&config, control_addr, &secrets.node_token)?;
-        let (lender, office) = lender::open(store.clone(), terms, &config.home, fleet.clone());
+        let (lender, office) =
+            lender::open(lending_store.clone(), terms, &config.home, fleet.clone());
         let desk = Desk {
             store: store.clone(),
             vault: Arc::clone(&vault),
@@ -143,6 +154,7 @@ impl App {
             scheme: scheme(&config),
             process,
             store,
+            lending_store,
             vault,
             publisher,
             embedded,
@@ -214,6 +226,7 @@ impl App {
             lending.end().await;
         }
         let _ = self.settling.await;
+        self.lending_store.close();
         self.store.close();
         if let Some(embedded) = self.embedded {
             let _ = tokio::task::spawn_blocking(move || embedded.stop()).await;
@@ -257,17 +270,24 @@ fn make_home(home: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("make the home folder {}", home.display()))
 }
 
-async fn database(config: &Config) -> anyhow::Result<(Store, Option<Embedded>)> {
+fn lending_pool(pool: PoolSettings) -> PoolSettings {
+    let bounded = |ms: u64| ms.min(LENDING_MS);
+    PoolSettings {
+        max_size: LENDING_CONNECTIONS,
+        statement_timeout_ms: bounded(pool.statement_timeout_ms),
+        acquire_timeout_ms: bounded(pool.acquire_timeout_ms),
+    }
+}
+
+async fn database(config: &Config) -> anyhow::Result<(Source, Option<Embedded>)> {
     if let Some(url) = &config.database_url {
-        let store = Store::connect(Source::Url(url.clone()), config.pool)?;
-        return Ok((store, None));
+        return Ok((Source::Url(url.clone()), None));
     }
     let (home, pg_bin) = (config.home.clone(), config.pg_bin.clone());
     let started =
         tokio::task::spawn_blocking(move || Embedded::start(&home, pg_bin.as_deref())).await?;
     let embedded = started.context("start the private database")?;
-    let store = Store::connect(Source::Embedded(embedded.config()), config.pool)?;
-    Ok((store, Some(embedded)))
+    Ok((Source::Embedded(embedded.config()), Some(embedded)))
 }
 
 /// Makes partitions ahead of their days, and removes windows that ended long ago.

@@ -51,8 +51,9 @@ pub(crate) struct Terms {
 
 /// What the teller is given.
 enum Input {
-    /// A holder's stream is here.
-    Attached(Holder, Via),
+    /// A holder's stream is here. `forwarded`: at another control plane, which thinks that
+    /// we lend.
+    Attached { holder: Holder, via: Via, forwarded: bool },
     /// A holder speaks. `forwarded`: to another control plane, which thinks that we lend.
     Heard { holder: Holder, sync: Sync, via: Via, forwarded: bool },
     /// The one that lends speaks to a holder whose stream is here.
@@ -127,7 +128,12 @@ impl Lender {
     /// A holder's stream is open: it may be told who lends by `via` from now on.
     pub(crate) fn attach(&self, holder: Holder, via: Via) {
         // If there is no room, its first word makes up for it.
-        let _ = self.inbox.try_send(Input::Attached(holder, via));
+        let _ = self.inbox.try_send(Input::Attached { holder, via, forwarded: false });
+    }
+
+    /// The same of a stream that is at another control plane, which says that we lend.
+    pub(crate) fn attach_forwarded(&self, holder: Holder, via: Via) {
+        let _ = self.inbox.try_send(Input::Attached { holder, via, forwarded: true });
     }
 
     /// A holder speaks; answers go to `via`, if there are any.

@@ -7,6 +7,8 @@ mod away;
 mod borrower;
 #[path = "support/database.rs"]
 mod database;
+#[path = "quota/estate.rs"]
+mod estate;
 #[path = "quota/lending.rs"]
 mod lending;
 #[path = "support/plane.rs"]

@@ -106,6 +106,28 @@ impl Meter {
         wants: &[Want<'_>],
         priority: Priority,
     ) -> Result<Reservation, Box<Shortage>> {
+        self.reserve_by(wants, priority, true).await
+    }
+
+    /// The same for who has somewhere else to go: it waits for the leader's answer, but for
+    /// no room, whatever `queue_ms` says.
+    ///
+    /// # Errors
+    /// [`Shortage`], as above.
+    pub async fn reserve_now(
+        &self,
+        wants: &[Want<'_>],
+        priority: Priority,
+    ) -> Result<Reservation, Box<Shortage>> {
+        self.reserve_by(wants, priority, false).await
+    }
+
+    async fn reserve_by(
+        &self,
+        wants: &[Want<'_>],
+        priority: Priority,
+        queues: bool,
+    ) -> Result<Reservation, Box<Shortage>> {
         let now_us = self.inner.now_us();
         let found = Found::default();
         let asking = Asking { wants, priority, waited_ms: 0, found, place: None };
@@ -114,7 +136,7 @@ impl Meter {
                 self.inner.count_trials(now_us, &parts);
                 Ok(Reservation::new(Arc::clone(&self.inner), parts))
             }
-            Err(stopped) => Box::pin(self.wait_for_all(wants, priority, stopped)).await,
+            Err(stopped) => Box::pin(self.wait_for_all(wants, priority, queues, stopped)).await,
         }
     }
 

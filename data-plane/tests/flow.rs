@@ -20,6 +20,8 @@ mod lifecycle;
 mod limits;
 #[path = "flow/limits_of_accounts.rs"]
 mod limits_of_accounts;
+#[path = "flow/peers_limits.rs"]
+mod peers_limits;
 #[path = "flow/refusals.rs"]
 mod refusals;
 #[path = "flow/reservations.rs"]

@@ -2,10 +2,17 @@
 //! what each test wants it to say.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+#[path = "sync/explain.rs"]
+mod explain;
 #[path = "sync/fake.rs"]
 mod fake;
 
-use domain::{catalog::Catalog, id::ProxyId, secret::Secret};
+use domain::{
+    catalog::{Catalog, Limit, Rule},
+    id::ProxyId,
+    key::{KeyKind, mint},
+    secret::Secret,
+};
 use fake::{Book, Control, PATIENCE, Peer, account, catalog, delta, full, key, record, token};
 use proto::sync::v1::{
     Drain, LeaseGrant, QuotaGrants, QuotaSync, session_request::Message as Said,
@@ -13,13 +20,13 @@ use proto::sync::v1::{
 };
 use runtime::Process;
 use sluice_data_plane::{
-    explain::Explainer,
-    gateway::SnapshotCell,
+    config::HttpConfig,
+    gateway::{Gateway, SnapshotCell},
     meter::{Meter, Priority, Want},
     snapshot_cache::SnapshotCache,
     sync::{Setup, Sync, heartbeat::Load, link::Link, usage::UsageQueue},
 };
-use std::{collections::HashSet, fs, path::Path, sync::Arc, time::Duration};
+use std::{collections::HashSet, fs, num::NonZeroU64, path::Path, sync::Arc, time::Duration};
 use tempfile::TempDir;
 use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
@@ -30,6 +37,7 @@ struct Proxy {
     cell: SnapshotCell,
     usage: UsageQueue,
     meter: Meter,
+    gateway: Arc<Gateway>,
     process: Process,
     finish: CancellationToken,
     running: JoinHandle<()>,
@@ -48,6 +56,9 @@ impl Proxy {
         let process = Process::alone();
         let (cell, usage) = (SnapshotCell::default(), UsageQueue::new(5_000));
         let meter = Meter::new(Arc::new(runtime::clock::steady_us));
+        let http = HttpConfig::default();
+        let gateway =
+            Gateway::new(http, cell.clone(), usage.clone(), meter.clone(), process.clone());
         let (cache, cached) = SnapshotCache::open(dir, token).unwrap();
         let setup = Setup {
             link: Link::new(urls, None, token).unwrap(),
@@ -56,7 +67,7 @@ impl Proxy {
             cell: cell.clone(),
             usage: usage.clone(),
             meter: meter.clone(),
-            explainer: Arc::new(Explainer::new(10, cell.clone())),
+            explainer: Arc::clone(&gateway.explainer),
             cache,
             cached,
             load: Arc::new(|| Load { in_flight: 3, total: 9 }),
@@ -65,7 +76,7 @@ impl Proxy {
         let sync = Sync::prepare(setup, &process);
         let finish = CancellationToken::new();
         let running = process.tasks.spawn("sync", sync.run(finish.clone()));
-        Self { cell, usage, meter, process, finish, running }
+        Self { cell, usage, meter, gateway, process, finish, running }
     }
 
     fn revision(&self) -> Option<u64> {

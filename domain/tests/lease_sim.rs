@@ -2,6 +2,8 @@
 //! at after every event.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
+#[path = "lease/estate.rs"]
+mod estate;
 #[path = "lease/refund.rs"]
 mod refund;
 #[path = "lease/rules.rs"]

@@ -11,6 +11,7 @@ use crate::spell;
 pub(crate) enum LimitCommand {
     /// Say how much somebody may use: add limits, or replace those that count the same
     #[command(alias = "add", alias = "create", alias = "update", after_help = SET_EXAMPLES)]
+    #[command(allow_negative_numbers = true)]
     Set(Box<SetLimit>),
     /// List limits
     #[command(visible_alias = "ls")]
@@ -24,7 +25,7 @@ pub(crate) enum LimitCommand {
     #[command(after_help = "Examples:\n  sluice limit reset --key team-a --wait")]
     Reset(WhichChange),
     /// Say what a limit would have refused, from recorded usage; nothing is written
-    #[command(after_help = SIMULATE_EXAMPLES)]
+    #[command(after_help = SIMULATE_EXAMPLES, allow_negative_numbers = true)]
     Simulate(Box<Simulate>),
     /// How much of each limit is used, and which proxies hold the rest
     #[command(after_help = STATUS_EXAMPLES)]
@@ -46,7 +47,7 @@ Examples:
 
 All that one command says is set together or not at all. A limit replaces the one of the same
 subject that counts the same per the same time. Several limits have to agree; one in shadow
-stands beside the one that is enforced.
+stands beside the one that is enforced, and one by the calendar beside one that is not.
 
 Profiles: `bucket` refills steadily and starts full, so twice the amount may pass in the worst
 minute; `window-strict` never lets more than the amount through in any stretch of its length;
@@ -166,8 +167,8 @@ pub(crate) struct TermFlags {
     /// From this used share on, ask an account only when nothing else is left; `none`: never
     #[arg(long, value_name = "PERCENT", value_parser = spell::percent)]
     pub(crate) threshold: Option<u32>,
-    /// Longest wait for room instead of a refusal, such as 500ms
-    #[arg(long, value_name = "DURATION", value_parser = spell::millis)]
+    /// Longest wait for room instead of a refusal, such as 500ms; at most 60s
+    #[arg(long, value_name = "DURATION", value_parser = spell::wait)]
     pub(crate) queue: Option<u32>,
     /// What each kind of token counts, in percent: input, cached, cache-write, output
     /// [default: 100 each]

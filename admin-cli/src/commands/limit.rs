@@ -87,7 +87,7 @@ struct Written<'a> {
 }
 
 /// The flags by the ends of the fields that they write.
-const FLAGS: [(&str, &str); 17] = [
+const FLAGS: [(&str, &str); 19] = [
     ("subject.key", "--key"),
     ("subject.key_alias.key", "--key"),
     ("subject.key_alias.alias", "--alias"),
@@ -105,6 +105,8 @@ const FLAGS: [(&str, &str); 17] = [
     ("warn_percent", "--warn"),
     ("switch_percent", "--threshold"),
     ("queue_ms", "--queue"),
+    ("since", "--since"),
+    ("until", "--until"),
 ];
 
 /// Names the flags where the server can only name fields.
@@ -112,6 +114,7 @@ fn name_flags(mut error: CliError) -> CliError {
     for it in &mut error.fields {
         let numbered = it.field.strip_prefix("limits[").and_then(|it| it.split_once("]."));
         let field = numbered.map_or(it.field.as_str(), |(_, field)| field);
+        let field = field.strip_prefix("limit.").unwrap_or(field);
         let flag = FLAGS.iter().find(|(known, _)| *known == field).map_or(field, |it| it.1);
         let flag = flag.to_owned();
         error.what = error.what.replace(&it.field, &flag);

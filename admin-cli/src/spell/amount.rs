@@ -57,15 +57,20 @@ fn suffix(text: &str) -> (&str, usize) {
     known.unwrap_or((text, 0))
 }
 
+/// The greatest amount of a limit: counts, or micro-dollars.
+const MOST: u64 = 1_000_000_000_000_000;
+
 /// Reads `60`, `100k`, `1.5M`, `2G`: a whole number above 0.
 pub(crate) fn count(text: &str) -> Result<u64, String> {
     let (digits, zeros) = suffix(text);
     let unit = 10_u64.pow(u32::try_from(zeros).unwrap_or(0));
     match scaled(digits, unit) {
         Ok(0) => Err(format!("`{text}` allows nothing: write a number above 0")),
-        Ok(count) => Ok(count),
+        Ok(count) if count <= MOST => Ok(count),
+        Ok(_) | Err(Odd::TooLarge) => {
+            Err(format!("`{text}` is too large: write at most {}", count_text(MOST)))
+        }
         Err(Odd::TooFine) => Err(format!("`{text}` is not a whole number")),
-        Err(Odd::TooLarge) => Err(format!("`{text}` is too large")),
         Err(Odd::NoNumber) => {
             Err(format!("`{text}` is not a number: write for example 60, 100k, 1.5M or 2G"))
         }
@@ -107,11 +112,13 @@ pub(crate) fn money(text: &str) -> Result<u64, String> {
     let (digits, zeros) = suffix(dollars);
     match scaled(digits, 10_u64.pow(u32::try_from(zeros + 6).unwrap_or(6))) {
         Ok(0) => Err(format!("`{text}` allows nothing: write an amount above 0")),
-        Ok(micro) => Ok(micro),
+        Ok(micro) if micro <= MOST => Ok(micro),
+        Ok(_) | Err(Odd::TooLarge) => {
+            Err(format!("`{text}` is too large: write at most {}", money_text(MOST)))
+        }
         Err(Odd::TooFine) => {
             Err(format!("`{text}` is finer than a millionth of a dollar: write at most 6 decimals"))
         }
-        Err(Odd::TooLarge) => Err(format!("`{text}` is too large")),
         Err(Odd::NoNumber) => Err(format!(
             "`{text}` is not an amount of money: write for example 500usd, $500 or 0.05usd"
         )),
@@ -233,7 +240,7 @@ mod tests {
             ("12345", 12_345, "12345"),
             ("12340", 12_340, "12.34k"),
             ("1.234567M", 1_234_567, "1234567"),
-            ("18446744073709551615", u64::MAX, "18446744073709551615"),
+            ("1000000000000000", 1_000_000_000_000_000, "1000000G"),
         ] {
             assert_eq!(count(text), Ok(number), "{text}");
             assert_eq!(count_text(number), again, "{text}");
@@ -252,6 +259,8 @@ mod tests {
             ("0k", "above 0"),
             ("1.5", "whole"),
             ("1.2345k", "whole"),
+            ("1000000000000001", "at most 1000000G"),
+            ("18446744073709551615", "at most 1000000G"),
             ("18446744073709551616", "too large"),
             ("99999999999G", "too large"),
         ] {
@@ -289,6 +298,7 @@ mod tests {
             ("$-5", "not an amount of money"),
             ("$0", "above 0"),
             ("0.0000001usd", "millionth"),
+            ("$1000000000.000001", "at most 1000000000usd"),
             ("$99999999999999", "too large"),
         ] {
             let error = money(bad).unwrap_err();

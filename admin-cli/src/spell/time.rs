@@ -42,6 +42,12 @@ pub(crate) fn millis(text: &str) -> Result<u32, String> {
     ms.ok_or_else(|| format!("`{text}` is not within 1ms and 49d"))
 }
 
+/// Reads how long a request may wait for room, up to a minute: milliseconds.
+pub(crate) fn wait(text: &str) -> Result<u32, String> {
+    let ms = millis(text).ok().filter(|it| *it <= 60_000);
+    ms.ok_or_else(|| format!("`{text}` is not within 1ms and 60s"))
+}
+
 /// Reads a time: RFC 3339, a date (its start in UTC), `now`, or a duration, which is
 /// counted from `now` in the direction of `sign` (1 or -1).
 pub(crate) fn instant(text: &str, now_ms: i64, sign: i64) -> Result<Timestamp, String> {

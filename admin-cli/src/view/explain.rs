@@ -155,14 +155,23 @@ impl ExplainView {
         let key = if self.key.is_empty() { "-" } else { &self.key };
         format!(
             "{} {status}\n  received  {}\n  proxy     {proxy}\n  key       {key}\n  alias     \
-             {}\n  revision  {}\n  tokens    about {} of input, {} of output reserved\n",
+             {}\n  revision  {}\n{}",
             self.request_id,
             self.received_at.as_deref().unwrap_or("-"),
             self.alias,
             self.revision,
-            thousands(self.estimated_input_tokens),
-            thousands(self.reserved_output_tokens),
+            self.tokens(),
         )
+    }
+
+    /// The estimate, where one was needed: only some limits of who asked need one.
+    fn tokens(&self) -> String {
+        let (input, output) = (self.estimated_input_tokens, self.reserved_output_tokens);
+        if (input, output) == (0, 0) {
+            return String::new();
+        }
+        let (input, output) = (thousands(input), thousands(output));
+        format!("  tokens    about {input} of input, {output} of output reserved\n")
     }
 }
 

@@ -116,7 +116,7 @@ impl PeerDesk {
         match said.message {
             Some(forward_request::Message::Attached(it)) => {
                 for holder in &it.holders {
-                    lender.attach(holder_from(holder)?, via.clone());
+                    lender.attach_forwarded(holder_from(holder)?, via.clone());
                 }
             }
             Some(forward_request::Message::Heard(it)) => {

@@ -22,7 +22,7 @@ use domain::{
     id::LimitId,
     limit::{
         Holder, LeaseOf,
-        lease::leader::{Heard, Leader, Start},
+        lease::leader::{Estate, Heard, Leader, Start},
         message::{Grants, Sync},
     },
 };
@@ -111,7 +111,7 @@ impl Book {
         unrecorded: bool,
     ) -> Self {
         let epoch = term.claim.epoch;
-        let start = if epoch == 1 {
+        let start = if epoch == 1 && !unrecorded {
             Start::Fresh
         } else {
             let mut recorded = term.recorded.clone();
@@ -122,8 +122,13 @@ impl Book {
             }
             Start::Learning { recorded }
         };
-        let leader = Leader::new(now.us, epoch, start);
-        Self {
+        let mut leader = Leader::new(now.us, epoch, start);
+        let estate = term.take_estate();
+        let left: Vec<_> = estate.iter().flat_map(|it| it.levels.keys().copied()).collect();
+        if let Some(estate) = estate {
+            leader.inherit(estate);
+        }
+        let mut book = Self {
             learning: leader.is_learning(now.us),
             term,
             leader,
@@ -133,7 +138,12 @@ impl Book {
             papers: Papers::default(),
             next_look_us: now.us.saturating_add(LOOK_US),
             next_sweep_us: now.us.saturating_add(SWEEP_US),
+        };
+        // They refill from now on, and are forgotten when they are full.
+        for of in left {
+            book.activate(now, of, &mut Out::default());
         }
+        book
     }
 
     pub(super) const fn term(&self) -> &Arc<Term> {
@@ -307,6 +317,13 @@ impl Book {
         for id in idle {
             self.forget(now, id, out);
         }
+    }
+
+    /// The planned end: what is left to the next one. Nothing may be lent any more.
+    pub(super) fn leave(&mut self, now: Now) -> Option<Estate> {
+        let epoch = self.term.claim.epoch;
+        let nobody = Start::Learning { recorded: BTreeSet::from([papers::nobody()]) };
+        std::mem::replace(&mut self.leader, Leader::new(now.us, epoch, nobody)).leave(now.us)
     }
 
     /// The planned end: what is not lent goes back.

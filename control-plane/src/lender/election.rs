@@ -6,14 +6,14 @@
 
 use crate::store::{Claim, QuotaLeader, Store, StoreError, Taken};
 use domain::{
-    limit::{DRIFT_PPM, Holder},
+    limit::{DRIFT_PPM, Holder, lease::leader::Estate},
     time::Timestamp,
 };
 use runtime::{clock::steady_us, shutdown::Shutdown};
 use std::{
     collections::BTreeSet,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
@@ -41,6 +41,10 @@ const LOOK_FOR_NEXT: Duration = Duration::from_millis(200);
 
 /// Longest wait for the database, so that a renewal can be tried again within the term.
 const PATIENCE: Duration = Duration::from_millis(700);
+
+/// Longest wait for the database at the planned end: there is more to be written, and
+/// nothing that has to be in time.
+const LAST_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Who lends, as far as is known here.
 #[derive(Debug, Clone)]
@@ -71,6 +75,8 @@ pub(crate) struct Term {
     pub(crate) since: Timestamp,
     /// To whom those before have lent.
     pub(crate) recorded: BTreeSet<Holder>,
+    /// What the one before left, until it is taken.
+    estate: Mutex<Option<Estate>>,
     /// Whether it goes on while the database is away.
     alone: bool,
     /// When it is over unless it is renewed; of this process's clock, in microseconds.
@@ -85,6 +91,7 @@ impl Term {
             claim: Claim { holder, epoch: taken.epoch },
             since: taken.since,
             recorded: taken.recorded,
+            estate: Mutex::new(taken.estate),
             alone,
             until_us: AtomicU64::new(until(sent_us)),
             over: AtomicBool::new(false),
@@ -96,8 +103,21 @@ impl Term {
     #[cfg(test)]
     pub(crate) fn of_a_test(epoch: u64) -> Self {
         let since = Timestamp::from_unix_ms(0);
-        let taken = Taken { epoch, since, recorded: BTreeSet::new() };
+        let taken = Taken { epoch, since, recorded: BTreeSet::new(), estate: None };
         Self::new(taken, Uuid::nil(), true, 0)
+    }
+
+    /// The same, with what the one before left.
+    #[cfg(test)]
+    pub(crate) fn of_an_heir(epoch: u64, estate: Estate) -> Self {
+        let term = Self::of_a_test(epoch);
+        let recorded = estate.holders.clone();
+        Self { recorded, estate: Mutex::new(Some(estate)), ..term }
+    }
+
+    /// What the one before left: given once, for it is there once.
+    pub(crate) fn take_estate(&self) -> Option<Estate> {
+        self.estate.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Whether something may be lent at this moment. To be asked after what is answered
@@ -153,6 +173,8 @@ pub(crate) struct Said {
     enough: AtomicBool,
     /// Nobody is left here who wants to know who lends.
     over: AtomicBool,
+    /// What is left to the next one.
+    left: Mutex<Option<Estate>>,
 }
 
 impl Said {
@@ -167,8 +189,12 @@ impl Said {
         self.wake.notify_one();
     }
 
-    /// No more terms: everything is put back, and the row may go.
-    pub(crate) fn enough(&self) {
+    /// No more terms: everything is put back, and the row may go, with what is left to
+    /// the next one. Nothing is lent any more.
+    pub(crate) fn enough(&self, left: Option<Estate>) {
+        if left.is_some() {
+            *self.left.lock().unwrap_or_else(PoisonError::into_inner) = left;
+        }
         self.enough.store(true, Ordering::Release);
         self.wake.notify_one();
     }
@@ -176,7 +202,7 @@ impl Said {
     /// Nobody is left here who wants to know who lends.
     pub(crate) fn over(&self) {
         self.over.store(true, Ordering::Release);
-        self.enough();
+        self.enough(None);
     }
 }
 
@@ -271,7 +297,7 @@ impl Election {
     async fn retire(&self, term: &Term, why: &'static str) {
         self.step_down(term, why);
         // If this fails, it ends by itself.
-        let _ = timeout(PATIENCE, self.store.give_up_quota_lead(term.claim)).await;
+        let _ = timeout(PATIENCE, self.store.give_up_quota_lead(term.claim, None)).await;
     }
 
     fn step_down(&self, term: &Term, why: &'static str) {
@@ -339,7 +365,9 @@ impl Election {
     async fn leave(&self) {
         let Some(term) = self.own() else { return };
         term.end();
-        let left = timeout(PATIENCE, self.store.give_up_quota_lead(term.claim)).await;
+        let estate = self.said.left.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let giving_up = self.store.give_up_quota_lead(term.claim, estate.as_ref());
+        let left = timeout(LAST_PATIENCE, giving_up).await;
         if !matches!(left, Ok(Ok(()))) {
             tracing::info!("the lead could not be handed over: it ends by itself");
         }

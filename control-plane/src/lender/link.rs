@@ -170,6 +170,14 @@ impl Link {
         self.say(forward_request::Message::Heard(heard));
     }
 
+    /// One that leads nowhere, and what is said on it.
+    #[cfg(test)]
+    pub(super) fn of_a_test(process: &Process) -> (Self, mpsc::Receiver<ForwardRequest>) {
+        let (out, said) = mpsc::channel(MOST_QUEUED);
+        let carrying = process.tasks.spawn("link", std::future::pending::<()>()).abort_handle();
+        (Self { out, carrying }, said)
+    }
+
     fn say(&self, message: forward_request::Message) {
         // While the link is broken or slow this is lost, and said again.
         let _ = self.out.try_send(ForwardRequest { message: Some(message) });

@@ -100,7 +100,11 @@ impl Teller {
 
     fn take(&mut self, input: Input) {
         match input {
-            Input::Attached(holder, via) => {
+            // A message goes one step at most, and so does the way back: two that take each
+            // other for the one that lends would send it to and fro.
+            Input::Attached { forwarded: true, .. } | Input::Heard { forwarded: true, .. }
+                if matches!(self.role, Role::Following(_)) => {}
+            Input::Attached { holder, via, .. } => {
                 self.routes.insert(holder, via);
                 match &self.role {
                     Role::Idle => {}
@@ -110,23 +114,21 @@ impl Teller {
                     }
                 }
             }
-            Input::Heard { holder, sync, via, forwarded } => {
+            Input::Heard { holder, sync, via, .. } => {
                 let known = self.routes.get(&holder).is_some_and(|it| it.same_channel(&via));
                 if !known {
                     self.routes.insert(holder, via);
                 }
                 match &self.role {
                     Role::Leading(_) => self.hear(holder, sync),
-                    // A message goes one step at most: two that take each other for the one
-                    // that lends would send it to and fro.
-                    Role::Following(link) if !forwarded => link.heard(holder, &sync),
-                    Role::Following(_) | Role::Idle => {}
+                    Role::Following(link) => link.heard(holder, &sync),
+                    Role::Idle => {}
                 }
             }
             Input::Answered(holder, grants) => self.send(holder, grants),
             Input::Linked => {
                 if let Role::Following(link) = &self.role {
-                    link.attached(self.routes.keys().copied().collect());
+                    link.attached(self.here());
                 }
             }
             Input::Asked(wanted, reply) => self.show(&wanted, reply),
@@ -215,10 +217,14 @@ impl Teller {
         let book = Book::open(Now::read(), Arc::clone(term), catalog, unrecorded);
         metrics::leading(Some((term.claim.epoch, term.since)));
         self.role = Role::Leading(Box::new(Leading { book, errands, done }));
-        let holders: Vec<_> = self.routes.keys().copied().collect();
-        for holder in holders {
+        for holder in self.here() {
             self.lead(|book, now, out| book.greet(now, holder, out));
         }
+    }
+
+    /// Whose streams are open: one who is gone would be waited for by the next leader.
+    fn here(&self) -> Vec<Holder> {
+        self.routes.iter().filter(|(_, via)| !via.is_closed()).map(|(it, _)| *it).collect()
     }
 
     fn step_down(&mut self) {
@@ -275,7 +281,9 @@ impl Teller {
 
     /// The planned end: what is drawn and not lent goes back, and then the lead may go.
     async fn hand_over(&mut self) {
-        if let Role::Leading(leading) = std::mem::replace(&mut self.role, Role::Idle) {
+        let mut left = None;
+        if let Role::Leading(mut leading) = std::mem::replace(&mut self.role, Role::Idle) {
+            left = leading.book.leave(Now::read());
             let closing = timeout(LAST_ERRANDS, leading.close());
             if closing.await.is_err() {
                 tracing::info!(
@@ -284,7 +292,7 @@ impl Teller {
             }
             metrics::leading(None);
         }
-        self.parts.said.enough();
+        self.parts.said.enough(left);
     }
 }
 
@@ -316,5 +324,64 @@ impl Leading {
                 self.book.done(Now::read(), done, &mut out);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{PoolSettings, Source};
+    use domain::{id::ProxyId, secret::Secret};
+    use uuid::Uuid;
+
+    fn teller() -> (Teller, tempfile::TempDir) {
+        let home = tempfile::tempdir().unwrap();
+        let pool = PoolSettings { max_size: 1, statement_timeout_ms: 1, acquire_timeout_ms: 1 };
+        let nowhere = Source::Embedded(tokio_postgres::Config::new());
+        let (own_inbox, inbox) = mpsc::channel(1);
+        let parts = Parts {
+            store: Store::connect(nowhere, pool).unwrap(),
+            marker: Marker::in_folder(home.path()),
+            fleet: Fleet::default(),
+            said: Arc::default(),
+            peers: Peers::new(None, &Secret::new("none".to_owned())).unwrap(),
+            standing: watch::Sender::new(Standing::Nobody).subscribe(),
+            inbox,
+            own_inbox,
+            catalog: watch::Sender::new(None).subscribe(),
+            process: Process::alone(),
+        };
+        (Teller::new(parts), home)
+    }
+
+    fn holder(number: u128) -> Holder {
+        Holder { proxy: ProxyId::from_uuid(Uuid::from_u128(number)), boot: Uuid::nil() }
+    }
+
+    #[tokio::test]
+    async fn what_was_forwarded_is_not_forwarded_again_and_does_not_turn_the_way_back() {
+        let (mut teller, _home) = teller();
+        let (link, mut said) = Link::of_a_test(&teller.parts.process);
+        teller.role = Role::Following(link);
+        let (here, _grants) = mpsc::channel(1);
+        let (there, _more) = mpsc::channel(1);
+        let attached = |it, via: &Via, forwarded| Input::Attached {
+            holder: holder(it),
+            via: via.clone(),
+            forwarded,
+        };
+        teller.take(attached(1, &here, false));
+        assert!(said.try_recv().is_ok());
+        // Who forwards to us takes us for the one that lends, as we take it.
+        teller.take(attached(1, &there, true));
+        teller.take(attached(2, &there, true));
+        let (holder, sync) = (holder(1), Sync::default());
+        teller.take(Input::Heard { holder, sync, via: there, forwarded: true });
+        assert!(said.try_recv().is_err());
+        assert_eq!(teller.routes.len(), 1);
+        assert!(teller.routes[&holder].same_channel(&here));
+        assert_eq!(teller.here(), [holder]);
+        drop((here, _grants));
+        assert_eq!(teller.here(), []);
     }
 }

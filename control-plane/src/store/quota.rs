@@ -3,13 +3,18 @@
 //! Every write of a leader names its epoch and is void once another one has taken the row,
 //! so that a leader that was asleep cannot write into the books of its successor.
 
+mod estate;
 mod window;
 
 pub use window::{WindowKey, WindowOrder, WindowState};
 
 use super::{Store, StoreError, row, tx};
 use deadpool_postgres::Transaction;
-use domain::{id::ProxyId, limit::Holder, time::Timestamp};
+use domain::{
+    id::ProxyId,
+    limit::{Holder, lease::leader::Estate},
+    time::Timestamp,
+};
 use std::{collections::BTreeSet, time::Duration};
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -47,6 +52,8 @@ pub struct Taken {
     pub since: Timestamp,
     /// To whom those before have lent, as far as it is recorded.
     pub recorded: BTreeSet<Holder>,
+    /// What the one before left, if it ended as planned. To be used once.
+    pub estate: Option<Estate>,
 }
 
 impl Store {
@@ -76,13 +83,11 @@ impl Store {
         let time = row::signed(millis(time));
         let taken = tx::row(&tx, take, &[&holder, &address, &time, &row::signed(beyond)]).await?;
         let Some(taken) = taken else { return Ok(None) };
+        let epoch = row::unsigned(&taken, "epoch")?;
         let recorded = holders(&tx).await?;
+        let estate = estate::take(&tx, epoch, &recorded).await?;
         tx.commit().await?;
-        Ok(Some(Taken {
-            epoch: row::unsigned(&taken, "epoch")?,
-            since: row::timestamp(&taken, "since")?,
-            recorded,
-        }))
+        Ok(Some(Taken { epoch, since: row::timestamp(&taken, "since")?, recorded, estate }))
     }
 
     /// Gives a leader more time. False: it is the leader no longer.
@@ -99,15 +104,27 @@ impl Store {
     }
 
     /// Lets the row go, so that another may take it at once. Whoever calls this lends no
-    /// more, and has recorded every holder.
+    /// more, and has recorded every holder, or leaves an estate, in which they are.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn give_up_quota_lead(&self, claim: Claim) -> Result<(), StoreError> {
+    pub async fn give_up_quota_lead(
+        &self,
+        claim: Claim,
+        estate: Option<&Estate>,
+    ) -> Result<(), StoreError> {
+        let mut client = self.pool.get().await?;
+        let tx = tx::write(&mut client).await?;
         let sql = "-- give_up_quota_lead
             UPDATE quota_leader SET expires_at = to_timestamp(0)
-            WHERE id = 1 AND holder = $1 AND epoch = $2";
-        self.rows(sql, &[&claim.holder, &row::signed(claim.epoch)]).await?;
+            WHERE id = 1 AND holder = $1 AND epoch = $2 AND expires_at > to_timestamp(0)";
+        let given_up = tx::execute(&tx, sql, &[&claim.holder, &row::signed(claim.epoch)]).await?;
+        if given_up == 1
+            && let Some(estate) = estate
+        {
+            estate::leave(&tx, claim, estate).await?;
+        }
+        tx.commit().await?;
         Ok(())
     }
 

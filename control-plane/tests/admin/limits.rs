@@ -146,6 +146,29 @@ async fn to_set_a_limit_again_replaces_it_and_a_shadow_stands_beside() {
 }
 
 #[tokio::test]
+async fn windows_that_begin_at_another_moment_begin_anew() {
+    let plane = Plane::start().await;
+    let mut limits = LimitServiceClient::new(plane.admin().await);
+    let day = |amount, zone: &str, reset_minute| Limit {
+        period: LimitPeriod::Day.into(),
+        time_zone: zone.to_owned(),
+        reset_minute,
+        ..per_minute(everything(), amount)
+    };
+    let mut generations = Vec::new();
+    for (amount, zone, reset) in [
+        (10, "UTC", 0),
+        (20, "UTC", 0),
+        (20, "Asia/Shanghai", 0),
+        (20, "Asia/Shanghai", 570),
+        (30, "Asia/Shanghai", 570),
+    ] {
+        generations.push(set(&mut limits, day(amount, zone, reset)).await.generation);
+    }
+    assert_eq!(generations, [0, 0, 1, 2, 2]);
+}
+
+#[tokio::test]
 async fn all_limits_are_set_or_none_and_every_wrong_field_is_named() {
     let plane = Plane::start().await;
     let channel = plane.admin().await;

@@ -1,11 +1,11 @@
 //! The database stops: whoever is alone lends on, whoever may not be stops.
 
 use crate::{
-    borrower::{Borrower, set, statuses},
+    borrower::{Borrower, limits, set, statuses},
     plane::{Plane, url},
 };
 use domain::limit::message::Why;
-use proto::admin::v1::LimitPeriod;
+use proto::admin::v1::{LimitPeriod, ListLimitsRequest};
 use sluice_control_plane::store::embedded::Embedded;
 use std::{
     fs::{Permissions, set_permissions},
@@ -112,4 +112,33 @@ async fn who_is_alone_lends_on_to_old_and_new_and_keeps_its_epoch() {
     old.spend_at_last(days, 1_000).await;
     drop(plane);
     stop(database).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_else_is_asked_of_the_database_does_not_cost_the_lead() {
+    let plane = Plane::start().await;
+    let limit = set(&plane, 600, LimitPeriod::Minute).await;
+    let mut proxy = Borrower::connect(&plane).await;
+    let id = proxy.hold(&limit);
+    proxy.spend(id, 1_000).await.unwrap();
+    let mut tasks = tokio::task::JoinSet::new();
+    let database = plane.database.as_ref().unwrap();
+    let client = crate::database::connect(&database.config, &mut tasks).await;
+    client.batch_execute("BEGIN; LOCK TABLE limit_rule IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    // More than there are connections wait for what is locked, for longer than a term.
+    let mut asking = tokio::task::JoinSet::new();
+    for _ in 0..16 {
+        let mut client = limits(&plane).await;
+        asking.spawn(async move {
+            let begun = Instant::now();
+            while begun.elapsed() < Duration::from_secs(6) {
+                let list = client.list_limits(ListLimitsRequest::default()).await;
+                assert!(list.is_err(), "{list:?}");
+            }
+        });
+    }
+    asking.join_all().await;
+    let leader = statuses(&plane).await.leader.unwrap();
+    assert_eq!((leader.epoch, leader.database_ok), (1, true), "{leader:?}");
+    proxy.spend(id, 1_000).await.unwrap();
 }

@@ -87,6 +87,12 @@ impl Borrower {
         id
     }
 
+    /// Gives a lease up, with what is left.
+    pub(crate) async fn release(&mut self, limit: LimitId) {
+        self.leases.get_mut(&limit).unwrap().release();
+        self.sync().await;
+    }
+
     /// Says all that is held.
     pub(crate) async fn sync(&mut self) -> Sync {
         let now = steady_us();

@@ -98,6 +98,34 @@ async fn a_reset_frees_at_once_and_a_deleted_limit_is_not_known_any_more() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_used_of_a_window_is_shown_when_nobody_asks_any_more() {
+    let mut first = Plane::start().await;
+    let _database = first.database.take();
+    let limit = set(&first, 10, LimitPeriod::Forever).await;
+    let mut proxy = Borrower::connect(&first).await;
+    let id = proxy.hold(&limit);
+    assert_eq!(proxy.spend_all(id).await, (10, Why::Exhausted));
+    // Another one leads, of which nobody has asked for anything.
+    let second = Plane::beside(&first).await;
+    drop(proxy);
+    first.process.shutdown.drain();
+    first.app.stop().await;
+    let request = v1::ListLimitStatusRequest { with_idle: true, ..Default::default() };
+    let mut client = limits(&second).await;
+    let begun = std::time::Instant::now();
+    let status = loop {
+        // While leaders change, nobody can be asked.
+        match client.list_limit_status(request.clone()).await {
+            Ok(seen) => break seen.into_inner().statuses.remove(0),
+            Err(away) => assert_eq!(away.code(), Code::Unavailable, "{away}"),
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20));
+    };
+    assert_eq!((status.used_milli, status.free_milli, status.used_ppm), (10_000, 0, 1_000_000));
+    assert_eq!(status.limit.unwrap().id, limit.id);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn limits_that_nobody_uses_are_shown_only_when_they_are_asked_for() {
     let plane = Plane::start().await;
     let day = set(&plane, 30, LimitPeriod::Day).await;

@@ -158,7 +158,7 @@ async fn after(recorded: &[Holder]) -> (Plane, Database) {
     let taken = store.take_quota_lead(holder, "", Duration::from_secs(60), 0).await.unwrap();
     let claim = Claim { holder, epoch: taken.unwrap().epoch };
     assert!(store.record_quota_holders(claim, recorded).await.unwrap());
-    store.give_up_quota_lead(claim).await.unwrap();
+    store.give_up_quota_lead(claim, None).await.unwrap();
     let plane = Plane::over(url(&database.config)).await;
     plane.app.open().await.unwrap();
     (plane, database)

@@ -49,13 +49,13 @@ async fn the_row_is_one_leaders_until_its_time_is_over_and_each_has_another_epoc
     assert!(seen.current && seen.address == "http://here" && seen.holder == first.holder);
 
     // Given up, it is free at once; who had it can do nothing with its claim.
-    a.give_up_quota_lead(first).await.unwrap();
+    a.give_up_quota_lead(first, None).await.unwrap();
     assert!(!a.quota_leader().await.unwrap().unwrap().current);
     let second = take(&b, 2, TERM).await.unwrap();
     assert_eq!(second.epoch, 2);
     assert!(!a.renew_quota_lead(first, TERM).await.unwrap());
     assert!(!a.record_quota_holders(first, &[holder(1)]).await.unwrap());
-    a.give_up_quota_lead(first).await.unwrap();
+    a.give_up_quota_lead(first, None).await.unwrap();
     assert!(b.renew_quota_lead(second, TERM).await.unwrap());
 }
 
@@ -81,7 +81,7 @@ async fn of_many_who_run_one_wins() {
         let won: Vec<_> = runs.join_all().await.into_iter().flatten().collect();
         assert_eq!(won.len(), 1, "{won:?}");
         assert_eq!(won[0].epoch, round);
-        a.give_up_quota_lead(won[0]).await.unwrap();
+        a.give_up_quota_lead(won[0], None).await.unwrap();
     }
 }
 
@@ -109,7 +109,7 @@ async fn the_next_leader_knows_whom_the_one_before_has_lent_to() {
     assert!(b.record_quota_holders(second, &[holder(3)]).await.unwrap());
     assert!(!a.forget_quota_holders(first, &[], true).await.unwrap());
     assert!(b.forget_quota_holders(second, &[], true).await.unwrap());
-    b.give_up_quota_lead(second).await.unwrap();
+    b.give_up_quota_lead(second, None).await.unwrap();
     let taken = a.take_quota_lead(me, "", TERM, 0).await.unwrap().unwrap();
     assert_eq!(taken.recorded, [holder(3)].into());
 }

@@ -150,8 +150,14 @@ impl Session {
     }
 
     async fn heard(&mut self) -> Option<session_response::Message> {
-        let heard = timeout(PATIENCE, self.answers.message()).await.unwrap();
-        heard.unwrap().map(|it| it.message.unwrap())
+        loop {
+            let heard = timeout(PATIENCE, self.answers.message()).await.unwrap();
+            match heard.unwrap().map(|it| it.message.unwrap()) {
+                // Whoever lends says hello at a moment of its own.
+                Some(session_response::Message::Quota(_)) => {}
+                heard => return heard,
+            }
+        }
     }
 
     async fn config(&mut self) -> ConfigUpdate {

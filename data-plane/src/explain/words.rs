@@ -2,10 +2,9 @@
 //! operators may see whose limits and accounts these are.
 
 use super::{Explainer, Look, LookVerdict, Reason, Record, Reluctance, Said, Verdict};
-use crate::http::limit_words;
 use domain::{
-    catalog::{Limit, Subject},
-    id::RequestId,
+    id::{AccountId, KeyId, RequestId, TeamId},
+    limit::words::{Names, title},
     routing::Failure,
     snapshot::Snapshot,
 };
@@ -86,7 +85,7 @@ fn limit(said: &Said, snapshot: Option<&Snapshot>) -> ExplainedLimit {
     };
     ExplainedLimit {
         id: said.limit.id.to_string(),
-        title: title(&said.limit, snapshot),
+        title: title(&said.limit, &Named(snapshot)),
         asked_milli: said.asked_milli,
         before_milli: said.before_milli,
         after_milli: said.after_milli,
@@ -113,33 +112,19 @@ impl Reason {
     }
 }
 
-/// Such as `key team-a: 60 requests per minute`.
-fn title(limit: &Limit, snapshot: Option<&Snapshot>) -> String {
-    format!("{}: {}", subject(&limit.subject, snapshot), limit_words::rule(&limit.rule))
-}
+/// Things by their names as they are now.
+struct Named<'a>(Option<&'a Snapshot>);
 
-/// By its name as it is now, or by its id where it has gone.
-fn subject(subject: &Subject, snapshot: Option<&Snapshot>) -> String {
-    let catalog = snapshot.map(Snapshot::catalog);
-    let key = |id| {
-        let key = catalog.and_then(|it| it.keys.get(id));
-        key.map_or_else(|| format!("key {id}"), |it| format!("key {}", it.name))
-    };
-    let account = |id| {
-        let account = catalog.and_then(|it| it.accounts.get(&id));
-        account.map_or_else(|| format!("account {id}"), |it| format!("account {}", it.name))
-    };
-    match subject {
-        Subject::Everything => "everything".to_owned(),
-        Subject::Key(id) => key(*id),
-        Subject::Team(id) => {
-            let team = catalog.and_then(|it| it.teams.get(id));
-            team.map_or_else(|| format!("team {id}"), |it| format!("team {}", it.name))
-        }
-        Subject::Alias(alias) => format!("alias {alias}"),
-        Subject::KeyAlias(id, alias) => format!("{} for alias {alias}", key(*id)),
-        Subject::Provider(name) => format!("provider {name}"),
-        Subject::Account(id) => account(*id),
-        Subject::AccountModel(id, model) => format!("{} for model {model}", account(*id)),
+impl Names for Named<'_> {
+    fn key(&self, key: KeyId) -> Option<String> {
+        self.0?.catalog().keys.get(key).map(|it| it.name.to_string())
+    }
+
+    fn team(&self, team: TeamId) -> Option<String> {
+        self.0?.catalog().teams.get(&team).map(|it| it.name.to_string())
+    }
+
+    fn account(&self, account: AccountId) -> Option<String> {
+        self.0?.catalog().accounts.get(&account).map(|it| it.name.to_string())
     }
 }

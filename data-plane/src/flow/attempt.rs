@@ -1,7 +1,7 @@
 //! Walks the plan until an answer begins. After that there is no way back.
 
 use super::{
-    order,
+    order::Order,
     passage::{self, NoTurn, Target},
     receive::Ask,
     settle::Settlement,
@@ -74,10 +74,10 @@ pub(super) async fn first_to_begin(
     let record = Arc::clone(settlement.record());
     let mut last = None;
     let mut passed = PassedOver::default();
-    let mut order = order::order(&worker.gateway, toll, plan, &record).peekable();
-    while let Some(at) = order.next() {
+    let mut order = Order::of(&worker.gateway, toll, plan, &record);
+    while let Some((at, is_last)) = order.next() {
         let Some(attempt) = plan.attempts.get(at) else { continue };
-        let target = Target { at, attempt, is_last: order.peek().is_none() };
+        let target = Target { at, attempt, is_last };
         let turn = passage::of_target(&worker.gateway, toll, ask, target, &record).await;
         let turn = match turn {
             Ok(turn) => turn,
@@ -86,6 +86,10 @@ pub(super) async fn first_to_begin(
                 continue;
             }
         };
+        if order.put_off(&worker.gateway, (at, is_last), toll.target(at), attempt) {
+            turn.give_back(&record);
+            continue;
+        }
         let cap = toll.output_cap(attempt, settlement.demand(), turn.demand.as_ref());
         settlement.asking(attempt, turn);
         let begin = Instant::now();

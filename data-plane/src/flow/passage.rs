@@ -3,7 +3,7 @@
 
 use super::{receive::Ask, toll::Toll};
 use crate::{
-    explain::{LookVerdict, Reason, Record, Said},
+    explain::{LookVerdict, Reason, Record, Reluctance, Said},
     gateway::Gateway,
     http::{
         headers,
@@ -18,12 +18,9 @@ use domain::{
     routing::Attempt,
 };
 use std::{sync::Arc, time::Duration};
-use tokio::time::timeout;
 
 /// When to come back where nobody knows it: a new leader is found within so long.
 const LATER: Duration = Duration::from_secs(2);
-/// As long as the leader's answer may take: beyond it one would stand in line.
-const GLANCE: Duration = Duration::from_millis(60);
 const LOW: &[u8] = b"low";
 
 /// What the caller's limits let through.
@@ -51,7 +48,8 @@ pub(super) async fn of_caller(
         toll.refusal(unfit)
     })?;
     record.sized(toll.input_tokens(), demand.output_tokens);
-    match reserve(gateway, &toll.caller, &demand, priority(ask)).await {
+    let wants = wants(&toll.caller, &demand);
+    match gateway.meter.reserve(&wants, priority(ask)).await {
         Ok(reservation) => {
             record.said(reservation.parts().iter().map(Said::of).collect());
             Ok(Some(Passage { demand, reservation }))
@@ -81,6 +79,17 @@ pub(super) struct Turn {
     pub(super) demand: Option<Demand>,
     /// What tokens cost there.
     pub(super) price: Option<Price>,
+}
+
+impl Turn {
+    /// Does without it: others come first.
+    pub(super) fn give_back(self, record: &Record) {
+        record.became(LookVerdict::KeptForLast(Reluctance::Threshold));
+        if let Some(reservation) = self.reservation {
+            record.charged_target(|_| 0);
+            reservation.undo();
+        }
+    }
 }
 
 /// Why there is no turn.
@@ -124,16 +133,10 @@ pub(super) async fn of_target(
             });
         }
     };
-    let reserving = reserve(gateway, limits, &demand, priority(ask));
-    let queues = !is_last && limits.iter().any(|it| 0 < it.queue_ms);
-    let reserved = if queues {
-        let Ok(reserved) = timeout(GLANCE, reserving).await else {
-            record.looked(attempt, LookVerdict::NoHeadroom, Vec::new());
-            return Err(NoTurn::Later(LATER));
-        };
-        reserved
-    } else {
-        reserving.await
+    let (wants, priority) = (wants(limits, &demand), priority(ask));
+    let reserved = match is_last {
+        true => gateway.meter.reserve(&wants, priority).await,
+        false => gateway.meter.reserve_now(&wants, priority).await,
     };
     match reserved {
         Ok(reservation) => {
@@ -153,15 +156,9 @@ pub(super) async fn of_target(
     }
 }
 
-async fn reserve(
-    gateway: &Gateway,
-    limits: &[&Arc<Limit>],
-    demand: &Demand,
-    priority: Priority,
-) -> Result<Reservation, Box<Shortage>> {
+fn wants<'a>(limits: &[&'a Arc<Limit>], demand: &Demand) -> Vec<Want<'a>> {
     let wants = limits.iter().zip(&demand.asks);
-    let wants: Vec<_> = wants.map(|(limit, milli)| Want { limit, milli: *milli }).collect();
-    gateway.meter.reserve(&wants, priority).await
+    wants.map(|(limit, milli)| Want { limit, milli: *milli }).collect()
 }
 
 /// A caller may put its own request behind others, never before them.

@@ -58,7 +58,7 @@ fn whose(subject: &Subject) -> String {
 }
 
 /// Such as `60 requests per minute`.
-pub(crate) fn rule(rule: &Rule) -> String {
+fn rule(rule: &Rule) -> String {
     match rule {
         Rule::Bucket { measure, amount, period } => {
             format!("{} per {}", measured(*measure, amount.get()), period_name(*period))

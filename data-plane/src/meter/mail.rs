@@ -131,6 +131,11 @@ impl Meter {
         self.inner.cells.len()
     }
 
+    /// How many requests wait for limits here.
+    pub fn waiting(&self) -> usize {
+        self.inner.cells.all().iter().map(|it| it.lock().waiting()).sum()
+    }
+
     /// A session with a control plane has begun.
     pub fn on_connected(&self) {
         self.inner.connected.store(true, Ordering::Release);

@@ -207,6 +207,26 @@ async fn an_available_limit_without_a_leader_goes_on_with_its_part_of_what_is_se
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_limit_of_one_lets_one_through_though_a_share_is_set_aside() {
+    let one = but(&rpm(1, 1), |it| it.mode = Mode::Availability);
+    let stage = Stage::new(&[&one]);
+    stage
+        .run(async {
+            let first = ask(&stage.meter, &[&one]).await.unwrap();
+            assert_eq!(first.parts()[0].verdict, Verdict::Passed);
+            first.settle(|_| MILLI);
+            let shortage = ask(&stage.meter, &[&one]).await.unwrap_err();
+            assert_eq!(shortage.why, ShortWhy::Exhausted);
+            // It refills by nine tenths of one in a minute.
+            let wait = shortage.retry_after.unwrap();
+            assert!((66..=67).contains(&wait.as_secs()), "{wait:?}");
+            sleep(wait).await;
+            ask(&stage.meter, &[&one]).await.unwrap().settle(|_| MILLI);
+        })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_available_limit_does_not_wait_for_a_leader_that_learns() {
     let strict = rpm(1, 60_000);
     let available = but(&rpm(2, 60_000), |it| it.mode = Mode::Availability);
@@ -238,6 +258,7 @@ async fn a_window_spends_the_chunk_it_holds_without_a_leader_and_ends_with_its_w
     let day = stage::limit(1, Rule::Grant { measure, amount });
     let shortage = ask(&meter, &[&day]).await.unwrap_err();
     assert_eq!(shortage.why, ShortWhy::Disconnected);
+    assert_eq!(meter.used_ppm(day.id, 1), None, "nobody has said anything yet");
     let seq = meter.renewals()[0].chunks[0].seq;
     let grant = ChunkGrant {
         of: LeaseOf { limit: day.id, generation: 1 },

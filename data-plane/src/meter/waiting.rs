@@ -68,6 +68,8 @@ struct Wait<'a> {
     meter: &'a Meter,
     wants: &'a [Want<'a>],
     priority: Priority,
+    /// Whether it stands in line as long as limits let it.
+    queues: bool,
     began: Instant,
     found: Found,
 }
@@ -77,10 +79,11 @@ impl Meter {
         &self,
         wants: &[Want<'_>],
         priority: Priority,
+        queues: bool,
         mut stopped: Box<Stopped>,
     ) -> Result<Reservation, Box<Shortage>> {
-        let began = Instant::now();
-        let mut wait = Wait { meter: self, wants, priority, began, found: Found::default() };
+        let (began, found) = (Instant::now(), Found::default());
+        let mut wait = Wait { meter: self, wants, priority, queues, began, found };
         let mut place: Option<Place<'_>> = None;
         let ended = loop {
             match wait.next(&stopped) {
@@ -178,32 +181,39 @@ impl<'a> Wait<'a> {
 
     /// The leader has not said anything about it yet.
     fn unanswered(&mut self, state: &mut State, stopped: &Stopped) -> Next {
-        let now = Instant::now();
+        let (now, at) = (Instant::now(), stopped.at);
         let connected = self.meter.inner.is_connected();
+        let behind = stopped.stop == Stop::Behind;
+        // Whoever stands first has been told more than who is behind.
+        let told = |state: &mut State| state.refusal(self.meter.inner.now_us(), self.milli(at));
         let answer_by = self.began + ANSWER;
         if connected && now < answer_by {
-            return Next::Wait { until: answer_by, look: self.look(state, stopped) };
+            let hopeless = if behind && !self.queues { told(state) } else { None };
+            return match hopeless {
+                Some((until_us, why)) => self.no(state, at, until_us, why),
+                None => Next::Wait { until: answer_by, look: self.look(state, stopped) },
+            };
         }
         if state.is_shadow() {
-            self.found.leave_out(stopped.at);
+            self.found.leave_out(at);
             return Next::Again;
         }
-        if state.has_fallback() && stopped.stop != Stop::Behind {
-            return self.fall_back(stopped.at);
+        if state.has_fallback() && !(behind && connected) {
+            return self.fall_back(at);
         }
         let until = self.queue_until(state);
         if now < until {
             return Next::Wait { until, look: self.look(state, stopped) };
         }
-        // Whoever stands first has been told more than who is behind.
-        match state.refusal(self.meter.inner.now_us(), self.milli(stopped.at)) {
-            Some((until_us, why)) => self.give_up(until_us, why),
+        match told(state) {
+            Some((until_us, why)) => self.no(state, at, until_us, why),
+            None if state.has_fallback() => self.fall_back(at),
             None => Next::Refuse(ShortWhy::Disconnected, Some(SOON)),
         }
     }
 
     fn denied(&mut self, state: &State, at: usize, until_us: u64, why: Why) -> Next {
-        if matches!(why, Why::Learning | Why::Unavailable) && state.has_fallback() {
+        if can_fall_back(state, why) {
             return self.fall_back(at);
         }
         let now = Instant::now();
@@ -218,6 +228,11 @@ impl<'a> Wait<'a> {
             return Next::Wait { until: queue_until, look: look.or(Some(now + ANSWER)) };
         }
         self.give_up(until_us, why)
+    }
+
+    /// The leader said no, and nothing is waited for any more.
+    fn no(&mut self, state: &State, at: usize, until_us: u64, why: Why) -> Next {
+        if can_fall_back(state, why) { self.fall_back(at) } else { self.give_up(until_us, why) }
     }
 
     fn fall_back(&mut self, at: usize) -> Next {
@@ -251,7 +266,8 @@ impl<'a> Wait<'a> {
     }
 
     fn queue_until(&self, state: &State) -> Instant {
-        self.began + Duration::from_millis(state.limit.queue_ms.into())
+        let queue_ms = if self.queues { state.limit.queue_ms } else { 0 };
+        self.began + Duration::from_millis(queue_ms.into())
     }
 
     fn milli(&self, at: usize) -> u64 {
@@ -290,6 +306,11 @@ impl<'a> Wait<'a> {
             parts: stopped.parts,
         })
     }
+}
+
+/// Whether the leader's no is about itself only, and there is something to go on with.
+fn can_fall_back(state: &State, why: Why) -> bool {
+    matches!(why, Why::Learning | Why::Unavailable) && state.has_fallback()
 }
 
 fn micros(duration: Duration) -> u64 {

@@ -251,6 +251,20 @@ async fn what_costs_nobody_knows_how_much_is_refused_where_money_is_limited() {
 }
 
 #[tokio::test]
+async fn a_refusal_tells_the_standing_even_of_what_was_never_held_here() {
+    let stage = stage([rpm(1)]).await;
+    body(ok(&stage).await).await;
+    // Nobody asks, so it is given back and forgotten.
+    stage.lender.advance(Duration::from_secs(12));
+    assert_eq!(stage.lender.meter.in_use(), 0);
+    let refused = stage.chat().await;
+    assert_eq!(refused.status(), 429);
+    assert_eq!(header(&refused, "x-ratelimit-limit-requests").as_deref(), Some("1"));
+    assert_eq!(header(&refused, "x-ratelimit-remaining-requests").as_deref(), Some("0"));
+    assert!(header(&refused, "x-ratelimit-reset-requests").is_some());
+}
+
+#[tokio::test]
 async fn a_limit_on_trial_refuses_nobody_and_changes_no_body() {
     let mut plan = Plan::new().await;
     let shadow = |number, rule| Limit { action: Action::Shadow, ..limit(number, of_key(), rule) };
@@ -261,11 +275,16 @@ async fn a_limit_on_trial_refuses_nobody_and_changes_no_body() {
         shadow(4, Rule::Grant { measure: Measure::Cost, amount: n(1) }),
     ];
     let stage = plan.start().await;
+    let mut said = Vec::new();
     for _ in 0..3 {
         let response = ok(&stage).await;
         assert_eq!(header(&response, "x-ratelimit-limit-requests"), None);
+        let id = header(&response, "x-request-id").unwrap();
         body(response).await;
+        let record = stage.gateway.explainer.find(id.parse().unwrap()).unwrap();
+        said = record.limits.into_iter().map(|it| it.verdict).collect();
     }
+    assert_eq!(said[..3], ["would_refuse"; 3], "requests, tokens, tokens of one request");
     for got in stage.main.got() {
         assert_eq!(got.text(), CHAT.replace("fast", "big-1"));
     }
@@ -375,11 +394,9 @@ async fn who_waits_in_line_is_served_by_its_priority_and_not_refused() {
     let first = call("first", "normal");
     came(1).await;
     let low = call("low one", "low");
-    eventually("the low one waits", || stage.gateway.in_flight() == 2).await;
+    eventually("the low one waits", || stage.lender.meter.waiting() == 1).await;
     let normal = call("normal one", "normal");
-    eventually("both wait", || stage.gateway.in_flight() == 3).await;
-    // A request is in flight a little before it stands in line, which nothing tells.
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    eventually("both wait", || stage.lender.meter.waiting() == 2).await;
     for count in 2..=3 {
         go_on.notify_one();
         came(count).await;

@@ -7,6 +7,7 @@ use crate::{
     upstream::{Step, with_headers},
 };
 use domain::catalog::{Limit, Measure, Price, Rule, Subject};
+use sluice_data_plane::meter::{Priority, Want};
 use std::time::Duration;
 
 fn of_account(number: u128) -> Subject {
@@ -47,9 +48,15 @@ async fn an_account_without_room_is_passed_over_without_an_attempt() {
 async fn nobody_stands_in_line_at_one_account_while_another_has_room() {
     let patient = Limit { queue_ms: 60_000, ..limit(1, of_account(1), rpm(1)) };
     let stage = stage(vec![patient, limit(2, of_account(2), rpm(1))]).await;
-    let both = async { [asked(&stage).await, asked(&stage).await] };
-    let both = tokio::time::timeout(Duration::from_secs(10), both).await;
-    assert_eq!(both.unwrap(), ["main", "spare"]);
+    assert_eq!(asked(&stage).await, "main");
+    stage.spare.then_json(200, ANSWER);
+    let second = tokio::time::timeout(Duration::from_secs(10), stage.chat()).await.unwrap();
+    assert_eq!(header(&second, "x-sluice-account").as_deref(), Some("spare"));
+    let id = header(&second, "x-request-id").unwrap();
+    let record = stage.gateway.explainer.find(id.parse().unwrap()).unwrap();
+    let passed_over = &record.attempts[0];
+    assert_eq!(passed_over.verdict, "no_headroom");
+    assert_eq!(passed_over.limits[0].reason, "used up", "it did not just run out of time");
 }
 
 #[tokio::test]
@@ -152,6 +159,35 @@ async fn at_its_threshold_an_account_is_kept_for_last_and_used_when_nobody_else_
         verdicts,
         [("main", "kept_for_last"), ("spare", "no_headroom"), ("main", "answered")]
     );
+}
+
+#[tokio::test]
+async fn beyond_its_threshold_an_account_is_kept_for_last_even_when_nobody_has_heard_of_it_for_long()
+ {
+    let grant = Rule::Grant { measure: Measure::Requests, amount: n(4) };
+    let free = Limit { switch_percent: Some(50), ..limit(1, of_account(1), grant) };
+    let stage = stage(vec![free]).await;
+    let (limit, meter) = (stage.limit(1), &stage.lender.meter);
+    let wants = [Want { limit: &limit, milli: 3_000 }];
+    meter.reserve(&wants, Priority::Normal).await.unwrap().settle(|_| 3_000);
+    // What was held of it is given back, and this proxy hears no more of it.
+    stage.lender.advance(Duration::from_secs(30));
+    assert_eq!(meter.in_use(), 0);
+    stage.spare.then_json(200, ANSWER);
+    let response = stage.chat().await;
+    assert_eq!(header(&response, "x-sluice-account").as_deref(), Some("spare"));
+    let id = header(&response, "x-request-id").unwrap();
+    let record = stage.gateway.explainer.find(id.parse().unwrap()).unwrap();
+    let verdicts: Vec<_> = record.attempts.iter().map(|it| it.verdict.as_str()).collect();
+    assert_eq!(verdicts, ["kept_for_last", "answered"]);
+    assert_eq!(record.attempts[0].limits[0].settled_milli, Some(0));
+    assert_eq!(stage.main.got().len(), 0);
+    assert_eq!(stage.lender.used_and_reserved(&limit), (0, 0));
+    // It is asked when nobody else is left, once in this walk.
+    stage.spare.then_json(500, "{}");
+    stage.main.then_json(200, ANSWER);
+    let response = stage.chat().await;
+    assert_eq!(header(&response, "x-sluice-account").as_deref(), Some("main"));
 }
 
 #[tokio::test]

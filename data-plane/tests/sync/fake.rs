@@ -3,7 +3,7 @@
 use domain::{
     catalog::{
         Account, Action, AuthStyle, Catalog, ClientSettings, Dialect, Edit, Endpoint, Limit,
-        Measure, Mode, Operation, Period, Provider, Rule, Subject, VirtualKey,
+        Measure, Mode, Model, ModelId, Operation, Period, Provider, Rule, Subject, VirtualKey,
     },
     id::{AccountId, KeyId, LimitId, RequestId},
     key::{Fingerprint, KeyKind, Pepper, mint},
@@ -208,11 +208,33 @@ pub(super) fn account(number: u128) -> Edit {
 pub(super) fn key(number: u128, pepper_version: u32) -> Edit {
     let mut fingerprint = [0; 32];
     fingerprint[..16].copy_from_slice(&number.to_le_bytes());
+    key_of(number, Fingerprint::from_bytes(fingerprint), pepper_version)
+}
+
+/// A key that a test can show.
+pub(super) fn key_with(fingerprint: Fingerprint) -> Edit {
+    key_of(9, fingerprint, 1)
+}
+
+/// Of the provider, and known to it.
+pub(super) fn model() -> Edit {
+    let id = ModelId { provider: "acme".parse().unwrap(), name: "big-1".parse().unwrap() };
+    let operations = vec![Operation::Chat];
+    Edit::PutModel(Arc::new(Model {
+        id,
+        operations,
+        built_in: false,
+        price: None,
+        max_output_tokens: None,
+    }))
+}
+
+fn key_of(number: u128, fingerprint: Fingerprint, pepper_version: u32) -> Edit {
     Edit::PutKey(Arc::new(VirtualKey {
         id: KeyId::from_uuid(Uuid::from_u128(number)),
         name: format!("key-{number}").parse().unwrap(),
         team: None,
-        fingerprint: Fingerprint::from_bytes(fingerprint),
+        fingerprint,
         pepper_version,
         hint: "abcd".into(),
         enabled: true,

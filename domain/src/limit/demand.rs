@@ -4,7 +4,10 @@
 //! What is asked is never less than what is charged, as long as the estimate of the
 //! input holds and the provider keeps to the maximum of output that it is told.
 
-use super::supply::{MILLI, Supply, take_milli};
+use super::{
+    lease::lendable,
+    supply::{MILLI, Supply, take_milli},
+};
 use crate::{
     catalog::{Action, Limit, Measure, Mode, Price, Rule, Weights},
     tokens::Tokens,
@@ -14,7 +17,7 @@ use crate::{
 /// proxies that cannot ask go on with.
 pub const SET_ASIDE_PPM: u32 = 100_000;
 
-/// Set aside in millionths; prices are for a million tokens.
+/// Prices are for a million tokens.
 const PARTS: u128 = 1_000_000;
 
 /// A percent of a token is ten thousandths of it.
@@ -46,7 +49,7 @@ pub struct Demand {
     /// and a limit counts on it.
     pub inject_output: Option<u64>,
     /// What each limit is asked, in thousandths of its unit and in the order of the
-    /// limits; 0 for tokens per request, of which nothing is used up.
+    /// limits. Of tokens per request nothing is used up, but a shadow has to be asked.
     pub asks: Vec<u64>,
 }
 
@@ -120,11 +123,10 @@ pub fn used_milli(limit: &Limit, tokens: Tokens, price: Option<Price>) -> u64 {
 /// unit; `None` for tokens per request.
 pub fn largest_milli(limit: &Limit) -> Option<u64> {
     let supply = Supply::of(limit)?;
-    let largest = supply.largest_milli();
-    let shares = limit.mode == Mode::Availability && matches!(supply, Supply::Flow { .. });
-    let parts = u128::from(largest).saturating_mul(SET_ASIDE_PPM.into());
-    let aside = u64::try_from(parts.div_ceil(PARTS)).unwrap_or(u64::MAX);
-    Some(if shares { largest.saturating_sub(aside) } else { largest })
+    Some(match limit.mode {
+        Mode::Strict => supply.largest_milli(),
+        Mode::Availability => lendable(supply, SET_ASIDE_PPM).largest_milli(),
+    })
 }
 
 /// The most that so many tokens can count under these weights, in thousandths.
@@ -205,7 +207,11 @@ impl Meter {
             By::Amount { parts, .. } => {
                 u64::try_from(self.count(output).div_ceil(parts)).unwrap_or(u64::MAX)
             }
-            By::TokensOfOne { .. } | By::Unpriced => 0,
+            By::TokensOfOne { .. } => {
+                let tokens = u64::try_from(self.count(output)).unwrap_or(u64::MAX);
+                tokens.saturating_mul(MILLI)
+            }
+            By::Unpriced => 0,
         }
     }
 

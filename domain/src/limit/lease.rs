@@ -24,7 +24,7 @@ mod ring;
 pub mod session;
 pub mod status;
 
-use super::supply::Supply;
+use super::supply::{MILLI, Supply};
 
 /// How long a lease lasts without a renewal, in microseconds.
 pub const TTL_US: u64 = 8_000_000;
@@ -39,7 +39,8 @@ pub fn lendable(supply: Supply, set_aside_ppm: u32) -> Supply {
     match supply {
         Supply::Flow { rate_nano, burst_milli } => Supply::Flow {
             rate_nano: without(rate_nano, set_aside_ppm),
-            burst_milli: without(burst_milli, set_aside_ppm),
+            // Less than one unit would let nothing through, for ever.
+            burst_milli: without(burst_milli, set_aside_ppm).max(burst_milli.min(MILLI)),
         },
         Supply::Seats { .. } | Supply::Window { .. } => supply,
     }

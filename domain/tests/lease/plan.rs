@@ -44,6 +44,8 @@ pub(crate) enum Fault {
     Cut { node: usize, up: bool, for_us: u64 },
     /// The leader dies; the next begins after its lease of the leadership is over.
     LeaderCrash { for_us: u64 },
+    /// The leader ends as planned; the next begins so long after it.
+    LeaderLeaves { for_us: u64 },
     /// The leader is cut from the database and goes on, until it is replaced, and beyond.
     LeaderCut { for_us: u64 },
     /// A limit changes to so many percent.
@@ -190,7 +192,10 @@ fn fault(dice: &mut Dice, nodes: usize, limits: usize) -> Fault {
         0..20 => Fault::Crash { node, for_us: dice.within(S / 10, 12 * S) },
         20..38 => Fault::Pause { node, for_us: dice.within(S / 10, 25 * S) },
         38..58 => Fault::Cut { node, up: dice.chance(500_000), for_us: dice.within(S, 20 * S) },
-        58..68 => Fault::LeaderCrash { for_us: dice.within(3 * S, 6 * S) },
+        58..68 => match dice.within(3 * S, 6 * S) {
+            for_us if for_us.is_multiple_of(2) => Fault::LeaderCrash { for_us },
+            for_us => Fault::LeaderLeaves { for_us: for_us / 16 },
+        },
         68..76 => Fault::LeaderCut { for_us: dice.within(3_100_000, 6 * S) },
         76..84 => Fault::Change { limit, percent: dice.within(30, 250) },
         84..87 => Fault::Reset { limit },

@@ -9,7 +9,7 @@ use super::{
 use domain::limit::{
     DRIFT_PPM, Holder, LeaseOf,
     lease::{
-        leader::{Heard, Leader, Start},
+        leader::{Estate, Heard, Leader, Start},
         mutant::Mutant,
     },
     message::{Grants, Sync},
@@ -61,6 +61,8 @@ pub(crate) struct World {
     /// What the configuration says.
     pub(crate) limits: Vec<(LeaseOf, Supply)>,
     recorded: BTreeSet<Holder>,
+    /// What the last leader left, if it ended as planned.
+    estate: Option<Estate>,
     asks: BTreeMap<u64, Vec<(usize, u64)>>,
     events: BinaryHeap<Reverse<(u64, u64, Event)>>,
     ups: Vec<Sync>,
@@ -93,6 +95,7 @@ impl World {
             oracles,
             limits,
             recorded: BTreeSet::new(),
+            estate: None,
             asks: BTreeMap::new(),
             events: BinaryHeap::new(),
             ups: Vec::new(),
@@ -465,6 +468,7 @@ impl World {
         };
         let mut leader = Leader::new(local, epoch, start);
         break_leader(&mut leader, self.mutant);
+        self.estate.take().into_iter().for_each(|it| leader.inherit(it));
         for (of, supply) in &self.limits {
             leader.set(local, *of, *supply, 0);
         }
@@ -519,17 +523,21 @@ impl World {
             Fault::Cut { node, up: false, for_us } => {
                 self.nodes[node].no_down_until_us = until(now_us, for_us);
             }
-            Fault::LeaderCrash { for_us } => {
-                let last = self.chiefs.last_mut().unwrap();
-                if last.alive && last.renews {
-                    last.alive = false;
-                    self.after(for_us, Event::Elect);
-                }
-            }
-            Fault::LeaderCut { for_us } => {
+            Fault::LeaderCrash { for_us }
+            | Fault::LeaderLeaves { for_us }
+            | Fault::LeaderCut { for_us } => {
                 let last = self.chiefs.last_mut().unwrap();
                 if last.alive && last.renews {
                     last.renews = false;
+                    last.alive = matches!(fault, Fault::LeaderCut { .. });
+                    if let Fault::LeaderLeaves { .. } = fault {
+                        let local = last.clock.at(now_us);
+                        let gone = Leader::new(local, last.leader.epoch(), Start::Fresh);
+                        self.estate = std::mem::replace(&mut last.leader, gone).leave(local);
+                        if let Some(estate) = &self.estate {
+                            self.recorded.clone_from(&estate.holders);
+                        }
+                    }
                     self.after(for_us, Event::Elect);
                 }
             }

@@ -112,15 +112,15 @@ async fn answers(stack: &Stack) -> Result<f64> {
     Ok(number.parse()?)
 }
 
-/// Requests that have to ask the leader, beside the same that need not.
+/// Requests that have to ask the leader, beside the same of a key without a limit.
 async fn acquires() -> Result<Vec<Figure>> {
     let stack = Stack::builder().start().await?;
     let keys = limited_keys(&stack, ACQUIRES, 6_000).await?;
     let caller = stack.caller()?;
     let (mut asking, mut holding) = (Vec::new(), Vec::new());
     for key in &keys {
-        let caller = caller.with_key(key);
-        for times in [&mut asking, &mut holding] {
+        for (times, caller) in [(&mut asking, caller.with_key(key)), (&mut holding, caller.clone())]
+        {
             let start = Instant::now();
             let answer = caller.chat(MODEL).await?;
             anyhow::ensure!(answer.status == 200, "{}", answer.text());

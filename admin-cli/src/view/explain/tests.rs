@@ -104,4 +104,5 @@ fn a_request_without_limits_and_targets_says_so() {
     for part in ["is not over yet", "No limit counts who asked.", "No target was looked at."] {
         assert!(text.contains(part), "{part}: {text}");
     }
+    assert!(!text.contains("tokens"), "nothing was estimated: {text}");
 }

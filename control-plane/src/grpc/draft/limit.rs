@@ -1,5 +1,5 @@
 //! Limits in a change. To set one of a known identity replaces it: it keeps its id, and
-//! what was used of it stays used.
+//! what was used of it stays used, unless its windows begin at other moments now.
 
 use super::Draft;
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
     grpc::refusal::{Kind, Refusal},
 };
 use domain::{
-    catalog::{Edit, Limit, Rule, Subject},
+    catalog::{Calendar, Edit, Limit, Rule, Subject},
     id::{AccountId, KeyId, LimitId, TeamId},
 };
 use proto::{
@@ -43,7 +43,9 @@ impl Draft {
         let known = known.iter().find(|it| it.identity() == identity).cloned();
         if let Some(old) = &known {
             limit.id = old.id;
-            limit.generation = old.generation;
+            // Other windows: what was counted in the ones before says nothing of them.
+            let anew = u32::from(calendar_of(&old.rule) != calendar_of(&limit.rule));
+            limit.generation = old.generation.wrapping_add(anew);
         }
         let id = limit.id;
         if known.is_none_or(|old| *old != limit) {
@@ -126,6 +128,18 @@ impl Draft {
     fn reset(&mut self, old: &Limit) {
         let generation = old.generation.wrapping_add(1);
         self.push(Edit::PutLimit(Arc::new(Limit { generation, ..old.clone() })));
+    }
+}
+
+/// Where and when the windows of a rule begin.
+fn calendar_of(rule: &Rule) -> Option<&Calendar> {
+    match rule {
+        Rule::Calendar { calendar, .. } => Some(calendar),
+        Rule::Bucket { .. }
+        | Rule::WindowStrict { .. }
+        | Rule::Grant { .. }
+        | Rule::TokensPerRequest { .. }
+        | Rule::InFlight { .. } => None,
     }
 }
 

@@ -6,14 +6,16 @@ use super::super::{
     status,
 };
 use crate::{
+    calendar::window_at,
     lender::{Figures, HeldFigures, Leads, LimitFigures, Wanted},
     named::{Named, worst_case},
     publisher::Published,
+    store::WindowKey,
 };
 use domain::{
     catalog::{Limit, Subject},
     id::LimitId,
-    limit::supply::MILLI,
+    limit::supply::Supply,
     time::Timestamp,
 };
 use proto::{
@@ -27,6 +29,9 @@ use tonic::Status;
 
 /// Longest wait for the one that lends.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Longest wait for the ledger of windows: the rest can be said without it.
+const LEDGER_PATIENCE: Duration = Duration::from_secs(1);
 
 impl Desk {
     /// One page of limits and how they are doing.
@@ -71,8 +76,11 @@ impl Desk {
         let (limits, next) = choose(&newest, ids, after, subject.as_ref(), most);
         let wanted = Wanted::Of(limits.iter().map(|it| it.id).collect());
         let figures = self.lender.figures(wanted).await;
+        let known = figures.iter().flat_map(|it| &it.limits);
+        let known: BTreeMap<_, _> = known.filter_map(|it| Some((it.id?, it))).collect();
+        let idle = self.idle_windows(limits.iter().filter(|it| !known.contains_key(&it.id))).await;
         Ok(v1::ListLimitStatusResponse {
-            statuses: self.shown_statuses(&newest, &limits, figures.as_ref()),
+            statuses: self.shown_statuses(&newest, &limits, &known, &idle),
             next_page_token: page::token(next.map(|it| it.to_string())),
             leader: Some(self.leader(figures.or(active).as_ref())),
         })
@@ -82,23 +90,50 @@ impl Desk {
         &self,
         newest: &Published,
         limits: &[Arc<Limit>],
-        figures: Option<&Figures>,
+        known: &BTreeMap<LimitId, &LimitFigures>,
+        idle: &BTreeMap<LimitId, LimitFigures>,
     ) -> Vec<v1::LimitStatus> {
-        let known = figures.into_iter().flat_map(|it| &it.limits);
-        let known: BTreeMap<_, _> = known.filter_map(|it| Some((it.id?, it))).collect();
         let names = Named(newest.snapshot.catalog());
         let shown = limits.iter().map(|limit| {
             let wire = v1::Limit { worst_case: worst_case(limit), ..limit_to(limit, &names) };
-            match known.get(&limit.id) {
+            match known.get(&limit.id).copied().or_else(|| idle.get(&limit.id)) {
                 Some(figures) => self.figures_to(wire, figures),
                 None => v1::LimitStatus {
-                    free_milli: limit.rule.amount().get().saturating_mul(MILLI),
+                    free_milli: Supply::of(limit).map_or(0, Supply::largest_milli),
                     limit: Some(wire),
                     ..v1::LimitStatus::default()
                 },
             }
         });
         shown.collect()
+    }
+
+    /// How windows are doing that nobody has asked for of late: what is used of them stays
+    /// used. If the database cannot be asked, nothing.
+    async fn idle_windows(
+        &self,
+        limits: impl Iterator<Item = &Arc<Limit>>,
+    ) -> BTreeMap<LimitId, LimitFigures> {
+        let now = Timestamp::from_unix_ms(runtime::clock::unix_ms());
+        let window = |it: &Arc<Limit>| {
+            let Some(Supply::Window { total_milli }) = Supply::of(it) else { return None };
+            let window = window_at(&it.rule, now)?;
+            let key = WindowKey { limit: it.id, generation: it.generation, start: window.id.0 };
+            let ends_ms = window.ends_at.map(Timestamp::unix_ms);
+            Some((key, (Arc::clone(it), total_milli, ends_ms)))
+        };
+        let windows: BTreeMap<_, _> = limits.filter_map(window).collect();
+        if windows.is_empty() {
+            return BTreeMap::new();
+        }
+        let keys: Vec<_> = windows.keys().copied().collect();
+        let read = timeout(LEDGER_PATIENCE, self.store.read_windows(&keys)).await;
+        let drawn = read.ok().and_then(Result::ok).unwrap_or_default();
+        let figures = drawn.into_iter().filter_map(|(key, out_milli)| {
+            let (limit, total_milli, ends_ms) = windows.get(&key)?;
+            Some((key.limit, LimitFigures::idle(limit, *total_milli, out_milli, *ends_ms)))
+        });
+        figures.collect()
     }
 
     fn figures_to(&self, limit: v1::Limit, it: &LimitFigures) -> v1::LimitStatus {

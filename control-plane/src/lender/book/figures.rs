@@ -1,8 +1,9 @@
 //! How limits are doing, for operators and metrics.
 
-use super::{Active, Book, Lent, Now, window::Windowed};
+use super::{Active, Book, Lent, Now, threshold::Crossed, window::Windowed};
 use crate::{lender::Wanted, store::Claim};
 use domain::{
+    catalog::Limit,
     id::LimitId,
     limit::{Holder, LeaseOf, lease::leader::Leader, supply::Supply},
     time::Timestamp,
@@ -50,6 +51,31 @@ pub(crate) struct LimitFigures {
     pub(crate) warned: bool,
     /// Beyond the threshold from which it is avoided.
     pub(crate) switched: bool,
+}
+
+impl LimitFigures {
+    /// Of a window that nobody holds anything of: what is drawn is used.
+    pub(crate) fn idle(
+        limit: &Limit,
+        total_milli: u64,
+        out_milli: u64,
+        ends_ms: Option<i64>,
+    ) -> Self {
+        let used = u128::from(out_milli).saturating_mul(1_000_000);
+        let used_ppm = (used / u128::from(total_milli.max(1))).min(1_000_000);
+        let used_ppm = u32::try_from(used_ppm).unwrap_or(1_000_000);
+        let (crossed, _) = Crossed::default().at(limit, used_ppm);
+        Self {
+            id: Some(limit.id),
+            used_milli: out_milli,
+            free_milli: total_milli.saturating_sub(out_milli),
+            used_ppm,
+            window_ends_ms: ends_ms,
+            warned: crossed.warned,
+            switched: crossed.switched,
+            ..Self::default()
+        }
+    }
 }
 
 /// What one proxy holds of a limit. Amounts are in thousandths of its unit.
@@ -154,7 +180,6 @@ pub(super) fn window(windowed: &Windowed, now: Now) -> LimitFigures {
         })
         .collect();
     let ready = held.iter().map(|it| u64::try_from(it.level_milli).unwrap_or(0));
-    let out = status.granted_milli.unwrap_or(0).saturating_add(status.owing_milli);
     LimitFigures {
         granted_milli: ready.fold(0, u64::saturating_add),
         used_milli: status.used_milli,
@@ -163,7 +188,7 @@ pub(super) fn window(windowed: &Windowed, now: Now) -> LimitFigures {
         used_ppm: status.used_ppm,
         denied: status.denied,
         // What requests used beyond what they had reserved, when nothing was left to pay it.
-        over_milli: out.saturating_sub(status.total_milli),
+        over_milli: windowed.over_milli(&status),
         window_ends_ms: windowed.ends_ms(),
         held,
         ..LimitFigures::default()

@@ -195,3 +195,35 @@ fn many_proxies_with_many_limits_cost_little() {
     // Of one core, unoptimized, on a machine that has other things to do.
     assert!(spent.as_secs() < SECONDS, "{spent:?}");
 }
+
+#[test]
+fn an_heir_begins_where_the_one_before_ended_and_passes_on_what_it_never_used() {
+    let (mut book, mut proxy) = (book(3), Proxy::new(1, 1));
+    let mut out = Out::default();
+    book.greet(now(SECOND), proxy.holder, &mut out);
+    book.done(now(SECOND), Done::Recorded(vec![proxy.holder]), &mut out);
+    proxy.take(SECOND, &out);
+    proxy.spend(SECOND);
+    let mut out = Out::default();
+    book.hear(now(SECOND), proxy.holder, proxy.say(SECOND, false), &mut out);
+    proxy.take(SECOND, &out);
+    let mut estate = book.leave(now(SECOND)).unwrap();
+    assert_eq!(estate.holders, BTreeSet::from([proxy.holder]));
+    assert_eq!((estate.levels.len(), estate.others_empty_us), (1, None));
+    let own = LeaseOf { limit: limit(0).id, generation: 0 };
+    assert!(estate.levels[&own] < 60_000_000);
+
+    // Of one that this control plane has not heard of yet, too.
+    let unknown = LeaseOf { limit: limit(9).id, generation: 4 };
+    estate.levels.insert(unknown, -5);
+    let term = Arc::new(Term::of_an_heir(2, estate.clone()));
+    let mut heir = Book::open(now(SECOND), Arc::clone(&term), catalog(3), false);
+    assert_eq!(term.take_estate(), None);
+    assert!(heir.learning && heir.active.contains_key(&own.limit));
+    let mut out = Out::default();
+    heir.greet(now(SECOND), proxy.holder, &mut out);
+    heir.done(now(SECOND), Done::Recorded(vec![proxy.holder]), &mut out);
+    proxy.take(SECOND, &out);
+    heir.hear(now(SECOND), proxy.holder, proxy.say(SECOND, false), &mut Out::default());
+    assert_eq!(heir.leave(now(SECOND)), Some(estate));
+}

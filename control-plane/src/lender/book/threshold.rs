@@ -16,7 +16,7 @@ pub(super) struct Crossed {
 
 impl Crossed {
     /// What is passed at this share, and whether that is news.
-    fn at(self, limit: &Limit, used_ppm: u32) -> (Self, [bool; 2]) {
+    pub(super) fn at(self, limit: &Limit, used_ppm: u32) -> (Self, [bool; 2]) {
         let passed = |percent: Option<u8>, before: bool| {
             percent.is_some_and(|percent| {
                 let from = u32::from(percent).saturating_mul(10_000);

@@ -27,6 +27,10 @@ const UNKNOWN_RETRY_US: u64 = 200_000;
 pub(super) struct Windowed {
     of: LeaseOf,
     total_milli: u64,
+    /// The most that was allowed in this window since we lead, or out already when we first
+    /// saw its row: a limit that is cut was not outdone.
+    allowed_milli: u64,
+    seen: bool,
     fund: Fund,
     now: Option<Span>,
     /// The one before: what is put back into it still has to find it.
@@ -52,11 +56,21 @@ pub(super) struct Wanted {
 impl Windowed {
     pub(super) fn new(of: LeaseOf, total_milli: u64, mode: Mode) -> Self {
         let fund = Fund::new(of, total_milli, mode);
-        Self { of, total_milli, fund, now: None, before: None, effects: Vec::new() }
+        Self {
+            of,
+            total_milli,
+            allowed_milli: total_milli,
+            seen: false,
+            fund,
+            now: None,
+            before: None,
+            effects: Vec::new(),
+        }
     }
 
     pub(super) fn set_total(&mut self, now: Now, total_milli: u64, mode: Mode) {
         self.total_milli = total_milli;
+        self.allowed_milli = self.allowed_milli.max(total_milli);
         self.effects.extend(self.fund.set_total(now.us, total_milli, mode));
     }
 
@@ -70,6 +84,7 @@ impl Windowed {
         let Some(span) = span(rule, now.unix_ms) else { return };
         if self.now.is_none_or(|it| it.window != span.window) {
             self.before = self.now;
+            (self.allowed_milli, self.seen) = (self.total_milli, false);
         }
         self.now = Some(span);
         let left_us = span.ends_ms.map(|it| left_us(it, now.unix_ms));
@@ -81,6 +96,12 @@ impl Windowed {
     }
 
     pub(super) fn drawn(&mut self, now: Now, order: &WindowOrder, state: Option<WindowState>) {
+        let open = self.now.is_some_and(|it| it.window.0 == order.key.start);
+        if let Some(it) = state.filter(|_| open && !self.seen) {
+            self.seen = true;
+            let before = it.granted_milli.saturating_sub(it.got_milli);
+            self.allowed_milli = self.allowed_milli.max(before);
+        }
         let drawn = match state {
             Some(it) if it.got_milli > 0 => {
                 Drawn::Got { milli: it.got_milli, row_granted_milli: it.granted_milli }
@@ -107,6 +128,12 @@ impl Windowed {
 
     pub(super) fn status(&self, now: Now) -> FundStatus {
         self.fund.status(now.us)
+    }
+
+    /// What is out beyond all that was allowed.
+    pub(super) fn over_milli(&self, status: &FundStatus) -> u64 {
+        let out = status.granted_milli.unwrap_or(0).saturating_add(status.owing_milli);
+        out.saturating_sub(self.allowed_milli)
     }
 
     /// Whether nobody holds anything of it.
@@ -179,4 +206,64 @@ fn span(rule: &Rule, unix_ms: i64) -> Option<Span> {
 
 fn left_us(ends_ms: i64, unix_ms: i64) -> u64 {
     u64::try_from(ends_ms.saturating_sub(unix_ms)).unwrap_or(0).saturating_mul(1_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::{catalog::Measure, id::LimitId};
+    use std::num::NonZeroU64;
+    use uuid::Uuid;
+
+    const NOW: Now = Now { us: 1_000_000, unix_ms: 1_000 };
+
+    fn over(windowed: &Windowed) -> u64 {
+        windowed.over_milli(&windowed.status(NOW))
+    }
+
+    /// Does what it wants of the row, of which so much is out.
+    fn row(windowed: &mut Windowed, granted_milli: u64) {
+        let wanted = windowed.wanted().orders;
+        let draws = wanted.iter().filter(|(_, sort)| *sort == Sort::Draw);
+        let draws: Vec<_> = draws.map(|(order, _)| *order).collect();
+        for order in draws {
+            let state = WindowState { got_milli: 0, granted_milli };
+            windowed.drawn(NOW, &order, Some(state));
+        }
+    }
+
+    #[test]
+    fn a_window_that_was_cut_is_not_outdone_and_one_that_owes_is() {
+        let of = LeaseOf { limit: LimitId::from_uuid(Uuid::nil()), generation: 0 };
+        let amount = NonZeroU64::new(10).unwrap();
+        let rule = Rule::Grant { measure: Measure::Requests, amount };
+        let mut windowed = Windowed::new(of, 10_000, Mode::Strict);
+        windowed.roll(NOW, &rule);
+        let holder =
+            Holder { proxy: domain::id::ProxyId::from_uuid(Uuid::nil()), boot: Uuid::nil() };
+        let mut entry = ChunkEntry {
+            of,
+            window: Some(WindowId(0)),
+            seq: 1,
+            level_milli: 0,
+            reserved_milli: 0,
+            spent_milli: 0,
+            denied: 0,
+            demand_milli_per_s: 0,
+            need_milli: 1_000,
+            least_milli: 1_000,
+            give_back_seq: 1,
+            give_back_milli: 0,
+            owed_milli: 0,
+        };
+        windowed.hear(NOW, holder, &entry);
+        // Another leader has lent nine, and then the limit was cut.
+        row(&mut windowed, 9_000);
+        assert_eq!(over(&windowed), 0);
+        windowed.set_total(NOW, 4_000, Mode::Strict);
+        assert_eq!(over(&windowed), 0);
+        (entry.give_back_seq, entry.owed_milli) = (2, 3_000);
+        windowed.hear(NOW, holder, &entry);
+        assert_eq!(over(&windowed), 2_000);
+    }
 }

@@ -87,6 +87,27 @@ impl Store {
         states.collect::<Result<_, StoreError>>().map(Some)
     }
 
+    /// What is drawn of windows and not put back, in thousandths; of those that were ever
+    /// drawn from.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn read_windows(
+        &self,
+        keys: &[WindowKey],
+    ) -> Result<BTreeMap<WindowKey, u64>, StoreError> {
+        let sql = "-- read_windows
+            SELECT limit_id, generation, window_start, granted_milli, returned_milli
+            FROM window_ledger WHERE (limit_id, generation, window_start) IN (
+                SELECT * FROM unnest($1::uuid[], $2::int[], $3::bigint[]))";
+        let limits: Vec<_> = keys.iter().map(|it| it.limit.uuid()).collect();
+        let generations: Vec<_> = keys.iter().map(|it| generation(*it)).collect();
+        let starts: Vec<_> = keys.iter().map(|it| it.start).collect();
+        let rows = states(&self.rows(sql, &[&limits, &generations, &starts]).await?)?;
+        let out = |(granted, returned): (u64, u64)| granted.saturating_sub(returned);
+        Ok(rows.into_iter().map(|(key, row)| (key, out(row))).collect())
+    }
+
     /// Removes windows that ended long ago.
     ///
     /// # Errors

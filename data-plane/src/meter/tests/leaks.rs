@@ -172,6 +172,28 @@ async fn a_reservation_that_is_dropped_counts_as_used_and_reserves_nothing() {
         .await;
 }
 
+#[test]
+fn a_panic_keeps_no_seat_and_gives_no_tokens_away() {
+    let (meter, _) = by_hand();
+    let (tokens, both) = (tpm(1, 1_000), seats(2, 2));
+    lend(&meter, SECOND, &tokens, 500);
+    lend(&meter, SECOND, &both, 2);
+    let runtime = || tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let of_thread = meter.clone();
+    let limits = (Arc::clone(&tokens), Arc::clone(&both));
+    let broken = std::thread::spawn(move || {
+        let wants = [want(&limits.0, 300), want(&limits.1, 1)];
+        let _held = runtime().block_on(of_thread.reserve(&wants, Priority::Normal)).unwrap();
+        panic!("on purpose");
+    });
+    assert!(broken.join().is_err());
+    let views = meter.standing(&[&tokens, &both]);
+    assert_eq!((views[0].1.reserved_milli, views[0].1.spent_milli), (0, 300 * MILLI));
+    assert_eq!((views[0].1.level_milli, views[1].1.reserved_milli), (200_000, 0));
+    let again = [want(&tokens, 200), want(&both, 2)];
+    runtime().block_on(meter.reserve(&again, Priority::Normal)).unwrap().undo();
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_was_not_used_is_there_for_the_next_and_what_was_used_beyond_is_owed() {
     let limit = tpm(1, 1_000);

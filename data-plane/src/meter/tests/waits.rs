@@ -151,6 +151,57 @@ async fn a_silent_leader_is_waited_for_fifty_milliseconds_and_a_lost_one_not_at_
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_stands_behind_others_goes_on_with_what_is_set_aside_too() {
+    use std::sync::atomic::Ordering::SeqCst;
+    let limit = but(&rpm(1, 960), |it| it.mode = Mode::Availability);
+    let stage = Stage::new(&[&limit]);
+    stage.cut.store(true, SeqCst);
+    stage
+        .run(async {
+            let wants = [want(&limit, 1)];
+            let after = async |ms, priority| {
+                sleep(Duration::from_millis(ms)).await;
+                stage.meter.reserve(&wants, priority).await.unwrap()
+            };
+            // The low one's time is over while the other, who came later, is before it.
+            let both = tokio::join!(after(0, Priority::Low), after(10, Priority::Normal));
+            assert_eq!(both.0.parts()[0].verdict, Verdict::Fallback);
+            assert_eq!(both.1.parts()[0].verdict, Verdict::Fallback);
+        })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_somewhere_else_to_go_stands_in_no_line() {
+    let limit = one_seat(10_000);
+    let stage = Stage::new(&[&limit]);
+    stage
+        .run(async {
+            let held = ask(&stage.meter, &[&limit]).await.unwrap();
+            let wants = [want(&limit, 1)];
+            let began = Instant::now();
+            let refused = stage.meter.reserve_now(&wants, Priority::Normal).await.unwrap_err();
+            assert_eq!(refused.why, ShortWhy::Exhausted);
+            assert!(began.elapsed() < Duration::from_millis(10), "{:?}", began.elapsed());
+            // Nor behind those who do: the leader has said no to them.
+            let patient = stage.meter.reserve(&wants, Priority::Normal);
+            let hasty = async {
+                sleep(Duration::from_millis(20)).await;
+                let began = Instant::now();
+                let refused = stage.meter.reserve_now(&wants, Priority::Normal).await;
+                assert_eq!(refused.unwrap_err().why, ShortWhy::Exhausted);
+                assert_eq!(began.elapsed(), Duration::ZERO);
+                assert_eq!(stage.meter.waiting(), 1);
+                held.undo();
+            };
+            let (patient, ()) = tokio::join!(patient, hasty);
+            patient.unwrap().undo();
+            assert_eq!(stage.meter.waiting(), 0);
+        })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_queue_has_an_end() {
     let limit = one_seat(60_000);
     let stage = Stage::new(&[&limit]);

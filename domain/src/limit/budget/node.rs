@@ -190,7 +190,8 @@ impl Chunk {
             reserved_milli: self.reserved_milli,
             spent_milli: self.spent_milli,
             denied: self.denied,
-            seq: self.seq,
+            // Counted from the holder's clock; as long as nothing was heard it says nothing.
+            seq: if self.window.is_some() { self.seq } else { 0 },
             epoch: self.epoch,
             incarnation: 0,
             left_us: if live { self.end.left_us(now_us) } else { 0 },

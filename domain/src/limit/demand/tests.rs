@@ -83,7 +83,7 @@ fn a_stated_maximum_is_kept_and_a_known_model_comes_before_the_default() {
 fn an_embedding_pays_for_its_input_only() {
     let estimate = Estimate { takes_output: false, asked_output: Some(50), ..CHAT };
     let demand = asked(&[tpm(100), per_request(10)], estimate).unwrap();
-    assert_eq!(demand, Demand { output_tokens: 0, inject_output: None, asks: vec![10_000, 0] });
+    assert_eq!(demand, Demand { output_tokens: 0, inject_output: None, asks: vec![10_000; 2] });
 }
 
 // LiteLLM #28805, #29191, #29193: an output floor of 1,024 tokens made every key of a
@@ -178,7 +178,7 @@ fn a_shadow_refuses_nothing_and_changes_nothing() {
     let stated = Estimate { asked_output: Some(5_000), price: None, ..CHAT };
     let demand = asked(&limits, stated).unwrap();
     assert_eq!((demand.output_tokens, demand.inject_output), (5_000, None));
-    assert_eq!(demand.asks, [5_010_000, 0, 0]);
+    assert_eq!(demand.asks, [5_010_000, 5_010_000, 0]);
     // Enforced, it would have made the maximum smaller: so it is asked for that.
     let demand = asked(&limits, CHAT).unwrap();
     assert_eq!((demand.output_tokens, demand.inject_output), (4_096, None));
@@ -205,6 +205,17 @@ fn a_rate_that_sets_a_share_aside_lets_through_that_much_less_at_once() {
     let available = |it| Limit { mode: Mode::Availability, ..it };
     assert_eq!(largest_milli(&tpm(1_001)), Some(1_001_000));
     assert_eq!(largest_milli(&available(tpm(1_001))), Some(900_900));
+    // But never less than one, which would be none.
+    for least in [
+        bucket(Measure::Requests, 1),
+        of(Rule::WindowStrict {
+            measure: Measure::Requests,
+            amount: amount(15),
+            period: Period::Minute,
+        }),
+    ] {
+        assert_eq!(largest_milli(&available(least)), Some(MILLI));
+    }
     let total = grant(Measure::Requests, 10);
     assert_eq!(largest_milli(&available(total)), Some(10_000));
     assert_eq!(largest_milli(&per_request(7)), None);

@@ -2,11 +2,15 @@
 //!
 //! Knows neither clock nor wire: it is told the time, and what holders say.
 
+mod estate;
+
+pub use estate::Estate;
+
 use super::{
     MILLION, TTL_US,
     message::{Entry, Grant},
     mutant::{Mutant, Rules},
-    pool::{Begin, LEARNING, Pool, Said},
+    pool::{LEARNING, Pool, Said},
     status::PoolStatus,
 };
 use crate::{
@@ -60,6 +64,8 @@ pub struct Leader {
     learning: Option<Learning>,
     /// When the learning ended; `None`: there was nothing to learn, or there still is.
     learned_us: Option<u64>,
+    /// What the leader before left, as far as it was not taken yet.
+    estate: Option<Estate>,
     pools: BTreeMap<LimitId, Pool>,
     /// Limits that somebody holds a lease of.
     lent: BTreeSet<LimitId>,
@@ -100,6 +106,7 @@ impl Leader {
             until_us: u64::MAX,
             learning,
             learned_us: None,
+            estate: None,
             pools: BTreeMap::new(),
             lent: BTreeSet::new(),
             holders: BTreeMap::new(),
@@ -148,24 +155,7 @@ impl Leader {
             Some(_) | None => {
                 let anew = self.pools.contains_key(&of.limit);
                 self.remove(now_us, of);
-                let pool = match self.learned_us.filter(|_| !anew) {
-                    // The leader before may have let all of it through a moment ago, and
-                    // nobody is left who says so: what is met for the first time is as if
-                    // it had been empty when the learning ended.
-                    Some(then_us) => {
-                        let begin = Begin::Frozen;
-                        let mut pool =
-                            Pool::new(then_us, of, supply, set_aside_ppm, begin, self.rules);
-                        pool.thaw(then_us);
-                        pool
-                    }
-                    // Only a leader that knows all that was lent may say that nothing is.
-                    None => {
-                        let begin =
-                            if self.learning.is_some() { Begin::Frozen } else { Begin::Full };
-                        Pool::new(now_us, of, supply, set_aside_ppm, begin, self.rules)
-                    }
-                };
+                let pool = self.pool(now_us, of, supply, set_aside_ppm, anew);
                 self.pools.insert(of.limit, pool);
             }
         }

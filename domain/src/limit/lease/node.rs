@@ -220,10 +220,12 @@ impl<B: Bucket> Lease<B> {
         Err(self.short(now_us, milli))
     }
 
-    /// Undoes a take, of this same instant: exactly. Later than that it is settled as
-    /// unused, for the bucket may have been full in between.
+    /// Undoes a take, of this same instant: exactly. Later than that, or when somebody else
+    /// came by a later clock, it is settled as unused: in between the bucket may have let in
+    /// what it would have had no room for.
     pub fn undo(&mut self, now_us: u64, hold: Hold) {
         let Some(taken) = self.taken(&hold) else { return };
+        let now_us = self.held.as_ref().map_or(now_us, |own| own.ring.last_us().max(now_us));
         if taken.at_us < now_us {
             return self.settle(now_us, hold, 0);
         }
@@ -378,3 +380,6 @@ fn refill_us(milli: u64, rate_nano: u64) -> u64 {
 fn signed(milli: u64) -> i64 {
     i64::try_from(milli).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

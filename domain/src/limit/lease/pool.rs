@@ -37,6 +37,8 @@ pub(super) struct Pool {
     loans: BTreeMap<Holder, Loan>,
     /// Nothing is refilled as long as it is not known who else refills.
     frozen: bool,
+    /// What the leader before left in the pool: there when it is known what is lent.
+    left_milli: i64,
     tally: Tally,
     pushes: Vec<(Holder, Grant)>,
     rules: Rules,
@@ -96,6 +98,7 @@ impl Pool {
             ring: None,
             loans: BTreeMap::new(),
             frozen: begin == Begin::Frozen,
+            left_milli: 0,
             tally: Tally { used_milli: 0, denied: 0, allowed_milli, at_us: now_us },
             pushes: Vec::new(),
             rules,
@@ -134,16 +137,34 @@ impl Pool {
         self.measure(now_us);
         self.whole = whole;
         self.supply = lendable(whole, set_aside_ppm);
+        self.keep(self.left_milli);
         self.fit(now_us);
         if !self.frozen {
             self.trim(now_us);
         }
     }
 
-    /// All that was lent is known: what is left refills from here on, from nothing.
+    /// What the leader before left in the pool, lent to nobody; negative: a debt.
+    pub(super) fn keep(&mut self, left_milli: i64) {
+        let room = i64::try_from(self.supply.largest_milli()).unwrap_or(i64::MAX);
+        self.left_milli = left_milli.min(room);
+    }
+
+    /// What lies ready in the pool of a rate.
+    pub(super) fn flow_level_milli(&self, now_us: u64) -> Option<i64> {
+        (Kind::of(self.supply) == Kind::Flow).then(|| self.bucket.level_milli(now_us))
+    }
+
+    /// All that was lent is known: what is left refills from here on, from what was left to
+    /// us, or from nothing.
     pub(super) fn thaw(&mut self, now_us: u64) {
         if std::mem::take(&mut self.frozen) {
             self.fit(now_us);
+            let left = std::mem::take(&mut self.left_milli);
+            match u64::try_from(left) {
+                Ok(left) => self.give(now_us, left),
+                Err(_) => self.bucket.debit(now_us, left.unsigned_abs()),
+            }
             self.trim(now_us);
         }
     }

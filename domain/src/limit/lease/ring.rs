@@ -41,9 +41,14 @@ impl Ring {
         self.note(now_us, room_milli);
     }
 
+    /// When something happened last.
+    pub(super) fn last_us(&self) -> u64 {
+        self.marks.last().map_or(self.begun_us, |it| it.at_us)
+    }
+
     /// The least room from a moment on; 0 if that is too long ago.
     pub(super) fn least_since(&self, since_us: u64) -> u64 {
-        let last_us = self.marks.last().map_or(self.begun_us, |it| it.at_us);
+        let last_us = self.last_us();
         if since_us < self.begun_us || REMEMBERED_US <= last_us.saturating_sub(since_us) {
             return 0;
         }
