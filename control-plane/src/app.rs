@@ -198,7 +198,7 @@ impl App {
         let mut lending = self.lending.lock().unwrap_or_else(PoisonError::into_inner);
         *lending = match std::mem::replace(&mut *lending, Lends::Ended) {
             Lends::Waiting(office) => {
-                Lends::Begun(office.run(self.publisher.watch(), &self.process))
+                Lends::Begun(office.run(Arc::clone(&self.publisher), &self.process))
             }
             other @ (Lends::Begun(_) | Lends::Ended) => other,
         };

@@ -14,7 +14,7 @@ mod teller;
 pub(crate) use book::{Figures, HeldFigures, LimitFigures};
 pub(crate) use link::Peers;
 
-use crate::{fleet::Fleet, publisher::Published, store::Store};
+use crate::{fleet::Fleet, publisher::Publisher, store::Store};
 use domain::{
     id::LimitId,
     limit::{
@@ -176,15 +176,17 @@ impl Lender {
 
 impl Office {
     /// Begins to run for the lead, and to lend or to forward.
-    pub(crate) fn run(
-        self,
-        catalog: watch::Receiver<Option<Arc<Published>>>,
-        process: &Process,
-    ) -> Lending {
+    pub(crate) fn run(self, publisher: Arc<Publisher>, process: &Process) -> Lending {
+        let catalog = publisher.watch();
         let Self { store, terms, marker, fleet, inbox, own_inbox, standing } = self;
         let receiver = standing.subscribe();
-        let election =
-            Election::new(store.clone(), terms.address, terms.without_database, standing);
+        let election = Election::new(
+            store.clone(),
+            terms.address,
+            terms.without_database,
+            standing,
+            publisher,
+        );
         let said = election.said();
         let teller = Teller::new(teller::Parts {
             store,

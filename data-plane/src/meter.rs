@@ -2,7 +2,7 @@
 //!
 //! A request takes of all its limits or of none. What is held here lets it through without
 //! asking anybody; where it does not suffice, the leader is asked, once for all who wait,
-//! and not waited for longer than [`waiting`] says. Knows of requests only what they take.
+//! and not waited for longer than `waiting` says. Knows of requests only what they take.
 
 mod atomic {
     pub(super) use std::sync::atomic::{AtomicU64, Ordering};

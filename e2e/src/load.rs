@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    task::{JoinHandle, JoinSet},
+    task::JoinSet,
     time::{MissedTickBehavior, interval, timeout},
 };
 
@@ -35,7 +35,8 @@ pub struct Load {
     pub tally: Arc<Tally>,
     callers: Arc<Mutex<Vec<Caller>>>,
     paused: Arc<AtomicBool>,
-    running: JoinHandle<()>,
+    /// Ends with the load.
+    _running: JoinSet<()>,
 }
 
 /// What each request asks.
@@ -67,8 +68,15 @@ impl Load {
         let tally = Arc::new(Tally::default());
         let callers = Arc::new(Mutex::new(callers));
         let paused = Arc::new(AtomicBool::new(false));
-        let running = run(Arc::clone(&callers), ask, per_second, tally.clone(), paused.clone());
-        Self { tally, callers, paused, running: tokio::spawn(running) }
+        let mut running = JoinSet::new();
+        running.spawn(run(
+            Arc::clone(&callers),
+            ask,
+            per_second,
+            Arc::clone(&tally),
+            Arc::clone(&paused),
+        ));
+        Self { tally, callers, paused, _running: running }
     }
 
     /// From now on other callers.
@@ -79,12 +87,6 @@ impl Load {
     /// Sends nothing for a while, or again.
     pub fn pause(&self, paused: bool) {
         self.paused.store(paused, Ordering::Relaxed);
-    }
-}
-
-impl Drop for Load {
-    fn drop(&mut self) {
-        self.running.abort();
     }
 }
 

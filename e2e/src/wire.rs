@@ -15,7 +15,7 @@ use tokio::{
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
     sync::watch,
-    task::JoinHandle,
+    task::JoinSet,
 };
 
 /// Longest wait for a far end that does not take a connection.
@@ -37,7 +37,8 @@ struct State {
 pub struct Wire {
     address: SocketAddr,
     state: Arc<watch::Sender<State>>,
-    serving: JoinHandle<()>,
+    /// Ends with the wire.
+    _serving: JoinSet<()>,
 }
 
 impl Wire {
@@ -49,8 +50,9 @@ impl Wire {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let state = Arc::new(watch::Sender::new(State::default()));
-        let serving = tokio::spawn(serve(listener, far_ends, Arc::clone(&state)));
-        Ok(Self { address, state, serving })
+        let mut serving = JoinSet::new();
+        serving.spawn(serve(listener, far_ends, Arc::clone(&state)));
+        Ok(Self { address, state, _serving: serving })
     }
 
     /// Where the near end connects.
@@ -80,17 +82,12 @@ impl Wire {
     }
 }
 
-impl Drop for Wire {
-    fn drop(&mut self) {
-        self.serving.abort();
-        self.break_off();
-    }
-}
-
 async fn serve(listener: TcpListener, far_ends: Vec<SocketAddr>, state: Arc<watch::Sender<State>>) {
+    let mut connections = JoinSet::new();
     while let Ok((near, _)) = listener.accept().await {
+        while connections.try_join_next().is_some() {}
         let (far_ends, state) = (far_ends.clone(), state.subscribe());
-        tokio::spawn(async move {
+        connections.spawn(async move {
             if let Some(far) = connect(&far_ends).await {
                 carry(near, far, state).await;
             }
@@ -146,12 +143,13 @@ async fn one_way(
 mod tests {
     use super::*;
 
-    async fn echo() -> SocketAddr {
+    async fn echo(tasks: &mut JoinSet<()>) -> SocketAddr {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        tokio::spawn(async move {
+        tasks.spawn(async move {
+            let mut echoes = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(async move {
+                echoes.spawn(async move {
                     let (mut from, mut to) = stream.into_split();
                     let _ = tokio::io::copy(&mut from, &mut to).await;
                 });
@@ -162,7 +160,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_cut_holds_bytes_in_one_direction_and_mending_lets_them_through() {
-        let far = echo().await;
+        let mut tasks = JoinSet::new();
+        let far = echo(&mut tasks).await;
         let wire = Wire::to(vec![far]).await.unwrap();
         let mut near = TcpStream::connect(wire.address).await.unwrap();
         let mut buffer = [0; 3];
@@ -185,7 +184,8 @@ mod tests {
         let nobody = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let away = nobody.local_addr().unwrap();
         drop(nobody);
-        let wire = Wire::to(vec![away, echo().await]).await.unwrap();
+        let mut tasks = JoinSet::new();
+        let wire = Wire::to(vec![away, echo(&mut tasks).await]).await.unwrap();
         let mut near = TcpStream::connect(wire.address).await.unwrap();
         near.write_all(b"hey").await.unwrap();
         let mut buffer = [0; 3];

@@ -1,6 +1,6 @@
 //! Limits over a fleet that is killed, stopped, cut and changed under load. The short
 //! run; `make chaos` is the long one.
-#![expect(clippy::print_stdout, reason = "the figures of the run")]
+#![expect(clippy::disallowed_methods, reason = "tests are told by the environment")]
 
 use e2e::chaos::{Plan, run};
 use std::time::Duration;

@@ -1,4 +1,5 @@
 //! Limits as a caller and an operator meet them, over several proxies.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use anyhow::Result;
 use e2e::{

@@ -34,9 +34,6 @@ use std::{
 use threshold::Crossed;
 use window::Windowed;
 
-/// What is set aside of a limit that has to go on when its proxies cannot ask, in millionths.
-const SET_ASIDE_PPM: u32 = 100_000;
-
 /// How often thresholds and figures are looked at, in microseconds.
 const LOOK_US: u64 = 1_000_000;
 
@@ -77,6 +74,9 @@ pub(super) struct Book {
     term: Arc<Term>,
     leader: Leader,
     catalog: Arc<Published>,
+    /// The catalog that there was when this leader began: what is not in it, nobody was lent.
+    /// `None`: it may have been an older one.
+    first: Option<Arc<Published>>,
     active: BTreeMap<LimitId, Active>,
     /// When the windows of active limits end, in milliseconds since the Unix epoch.
     ends: BTreeSet<(i64, LimitId)>,
@@ -130,6 +130,7 @@ impl Book {
         }
         let mut book = Self {
             learning: leader.is_learning(now.us),
+            first: term.is_caught_up().then(|| Arc::clone(&catalog)),
             term,
             leader,
             catalog,

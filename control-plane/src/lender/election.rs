@@ -4,7 +4,13 @@
 //! counts its own from the *sending* of its last renewal that worked, shortened by what
 //! clocks may drift: so it stops before another one can begin.
 
-use crate::store::{Claim, QuotaLeader, Store, StoreError, Taken};
+#[cfg(test)]
+mod rehearsal;
+
+use crate::{
+    publisher::Publisher,
+    store::{Claim, QuotaLeader, Store, StoreError, Taken},
+};
 use domain::{
     limit::{DRIFT_PPM, Holder, lease::leader::Estate},
     time::Timestamp,
@@ -83,6 +89,7 @@ pub(crate) struct Term {
     until_us: AtomicU64,
     over: AtomicBool,
     database_ok: AtomicBool,
+    caught_up: bool,
 }
 
 impl Term {
@@ -96,23 +103,14 @@ impl Term {
             until_us: AtomicU64::new(until(sent_us)),
             over: AtomicBool::new(false),
             database_ok: AtomicBool::new(true),
+            caught_up: false,
         }
     }
 
-    /// One that never ends by itself.
-    #[cfg(test)]
-    pub(crate) fn of_a_test(epoch: u64) -> Self {
-        let since = Timestamp::from_unix_ms(0);
-        let taken = Taken { epoch, since, recorded: BTreeSet::new(), estate: None };
-        Self::new(taken, Uuid::nil(), true, 0)
-    }
-
-    /// The same, with what the one before left.
-    #[cfg(test)]
-    pub(crate) fn of_an_heir(epoch: u64, estate: Estate) -> Self {
-        let term = Self::of_a_test(epoch);
-        let recorded = estate.holders.clone();
-        Self { recorded, estate: Mutex::new(Some(estate)), ..term }
+    /// Whether the catalog was read after the term began, and so has every limit of which
+    /// anything was lent before.
+    pub(crate) const fn is_caught_up(&self) -> bool {
+        self.caught_up
     }
 
     /// What the one before left: given once, for it is there once.
@@ -159,6 +157,7 @@ pub(crate) struct Election {
     address: String,
     alone: bool,
     standing: watch::Sender<Standing>,
+    publisher: Arc<Publisher>,
     said: Arc<Said>,
 }
 
@@ -212,8 +211,10 @@ impl Election {
         address: String,
         alone: bool,
         standing: watch::Sender<Standing>,
+        publisher: Arc<Publisher>,
     ) -> Self {
-        Self { store, me: Uuid::now_v7(), address, alone, standing, said: Arc::default() }
+        let said = Arc::default();
+        Self { store, me: Uuid::now_v7(), address, alone, standing, publisher, said }
     }
 
     /// The way to tell it something.
@@ -316,7 +317,10 @@ impl Election {
             let take = self.store.take_quota_lead(self.me, &self.address, TERM, beyond);
             if let Some(taken) = answered(take).await? {
                 tracing::info!(epoch = taken.epoch, recorded = taken.recorded.len(), "lend limits");
-                let term = Term::new(taken, self.me, self.alone, sent_us);
+                let mut term = Term::new(taken, self.me, self.alone, sent_us);
+                // What was lent until now is in the catalog by now: what that does not have
+                // is younger than this term.
+                term.caught_up = self.publisher.refresh().await.is_ok();
                 self.standing.send_replace(Standing::Own(Arc::new(term)));
                 return Ok(());
             }

@@ -90,3 +90,19 @@ fn what_is_left_is_not_more_after_a_raise_than_before_it() {
     assert!(!bench.leader.is_learning(bench.now_us));
     assert_eq!(bench.leader.status(bench.now_us, anew).unwrap().free_milli, 10_000);
 }
+
+#[test]
+fn what_is_younger_than_the_leader_begins_full_and_what_is_older_does_not() {
+    let mut bench = Bench::new(TEN, None);
+    let of = |number| LeaseOf { limit: LimitId::from_uuid(Uuid::from_u128(number)), generation: 0 };
+    bench.leader = Leader::new(bench.now_us, 2, Start::Learning { recorded: BTreeSet::new() });
+    assert!(!bench.leader.is_learning(bench.now_us));
+    bench.leader.set(bench.now_us, of(8), TEN, 0);
+    bench.leader.begin(bench.now_us, of(9), TEN, 0);
+    let free = |of| bench.leader.status(bench.now_us, of).unwrap().free_milli;
+    assert_eq!((free(of(8)), free(of(9))), (0, 10_000));
+    // Another generation of what is older is younger.
+    let anew = LeaseOf { generation: 1, ..of(8) };
+    bench.leader.begin(bench.now_us, anew, TEN, 0);
+    assert_eq!(bench.leader.status(bench.now_us, anew).unwrap().free_milli, 10_000);
+}

@@ -1,12 +1,15 @@
 //! Limits come into the book when somebody asks for them, follow the catalog, and leave it
 //! when nobody needs them any more.
 
-use super::{Active, Book, Lent, Now, Out, SET_ASIDE_PPM, window::Windowed};
+use super::{Active, Book, Lent, Now, Out, window::Windowed};
 use crate::{lender::clerk::Errand, publisher::Published};
 use domain::{
     catalog::{Limit, Mode},
     id::LimitId,
-    limit::{Holder, LeaseOf, budget::message::ChunkGrant, message::Grants, supply::Supply},
+    limit::{
+        Holder, LeaseOf, budget::message::ChunkGrant, demand::SET_ASIDE_PPM, message::Grants,
+        supply::Supply,
+    },
 };
 use std::sync::Arc;
 
@@ -33,7 +36,12 @@ impl Book {
         let lent = match supply {
             Supply::Flow { .. } | Supply::Seats { .. } => {
                 let aside = if limit.mode == Mode::Availability { SET_ASIDE_PPM } else { 0 };
-                self.leader.set(now.us, of, supply, aside);
+                let before = self.first.as_ref().map(|it| it.snapshot.limit(id));
+                if before.is_some_and(|it| it.is_none_or(|it| it.generation < of.generation)) {
+                    self.leader.begin(now.us, of, supply, aside);
+                } else {
+                    self.leader.set(now.us, of, supply, aside);
+                }
                 Lent::Lease
             }
             Supply::Window { total_milli } => match kept {

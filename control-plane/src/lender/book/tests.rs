@@ -227,3 +227,18 @@ fn an_heir_begins_where_the_one_before_ended_and_passes_on_what_it_never_used() 
     heir.hear(now(SECOND), proxy.holder, proxy.say(SECOND, false), &mut Out::default());
     assert_eq!(heir.leave(now(SECOND)), Some(estate));
 }
+
+#[test]
+fn a_limit_that_is_younger_than_the_leader_begins_full_even_after_a_crash() {
+    let term = Arc::new(Term::of_a_test(2));
+    // Nobody is recorded, so there is nothing to wait for.
+    let mut book = Book::open(now(SECOND), term, catalog(1), false);
+    book.take(now(SECOND), catalog(2), &mut Out::default());
+    let free = |book: &mut Book, number: u64| {
+        let of = LeaseOf { limit: limit(number).id, generation: 0 };
+        book.activate(now(SECOND), of, &mut Out::default());
+        book.leader.status(SECOND, of).unwrap().free_milli
+    };
+    assert_eq!(free(&mut book, 0), 0, "what was lent of it before is not known");
+    assert!(0 < free(&mut book, 1), "nobody can have been lent anything of it");
+}

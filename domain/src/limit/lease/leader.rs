@@ -5,6 +5,7 @@
 mod estate;
 
 pub use estate::Estate;
+use estate::Past;
 
 use super::{
     MILLION, TTL_US,
@@ -144,6 +145,16 @@ impl Leader {
     /// cut the pool is cut first, and holders are told to give up the rest. With a new
     /// generation the limit begins anew, and leases of the one before are void.
     pub fn set(&mut self, now_us: u64, of: LeaseOf, supply: Supply, set_aside_ppm: u32) {
+        self.put(now_us, of, supply, set_aside_ppm, false);
+    }
+
+    /// Sets a limit that did not exist, in this generation, when this leader began: nobody
+    /// was lent anything of it before, so that it begins full whatever is being learned.
+    pub fn begin(&mut self, now_us: u64, of: LeaseOf, supply: Supply, set_aside_ppm: u32) {
+        self.put(now_us, of, supply, set_aside_ppm, true);
+    }
+
+    fn put(&mut self, now_us: u64, of: LeaseOf, supply: Supply, set_aside_ppm: u32, unheard: bool) {
         if let Supply::Window { .. } = supply {
             return;
         }
@@ -153,9 +164,13 @@ impl Leader {
                 pool.set_supply(now_us, supply, set_aside_ppm);
             }
             Some(_) | None => {
-                let anew = self.pools.contains_key(&of.limit);
+                let past = match self.pools.contains_key(&of.limit) {
+                    _ if unheard => Past::None,
+                    true => Past::Reset,
+                    false => Past::Unknown,
+                };
                 self.remove(now_us, of);
-                let pool = self.pool(now_us, of, supply, set_aside_ppm, anew);
+                let pool = self.pool(now_us, of, supply, set_aside_ppm, past);
                 self.pools.insert(of.limit, pool);
             }
         }

@@ -42,6 +42,17 @@ impl Estate {
     }
 }
 
+/// What may have been lent of a limit before this leader met it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Past {
+    /// Anything: it existed when this leader began.
+    Unknown,
+    /// Only what this leader lent of the generation before, which is void.
+    Reset,
+    /// Nothing: in this generation it is younger than this leader.
+    None,
+}
+
 impl Leader {
     /// Takes what the leader of the epoch before has left, when it ended as planned. To be
     /// called before any limit is set.
@@ -78,7 +89,7 @@ impl Leader {
         of: LeaseOf,
         supply: Supply,
         set_aside_ppm: u32,
-        anew: bool,
+        past: Past,
     ) -> Pool {
         let new = |at_us, begin| Pool::new(at_us, of, supply, set_aside_ppm, begin, self.rules);
         let frozen = |at_us| new(at_us, Begin::Frozen);
@@ -91,7 +102,10 @@ impl Leader {
             }
             None => (false, 0),
         };
-        match self.learned_us.filter(|_| !anew || listed) {
+        if past == Past::None && !listed {
+            return new(now_us, Begin::Full);
+        }
+        match self.learned_us.filter(|_| past != Past::Reset || listed) {
             // What is met for the first time is as it was when the learning ended.
             Some(then_us) => {
                 let mut pool = frozen(then_us);

@@ -20,7 +20,7 @@ const SEAT_RETRY_US: u64 = 500_000;
 /// When more is lent than there is, since the limit was cut: ask again after so long.
 const CUT_RETRY_US: u64 = 1_000_000;
 /// Who was refused comes first for so long after the time that it was told.
-const HUNGRY_US: u64 = 1_000_000;
+const HUNGRY_US: u64 = 500_000;
 /// Who asks gets what it needs in so long besides, in parts of a second, if there is plenty.
 const AHEAD_OF_SECOND: u64 = 5;
 /// Who is asked to give back keeps what it needs in so long, in parts of a second.

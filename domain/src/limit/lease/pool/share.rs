@@ -11,7 +11,7 @@ use crate::limit::{Holder, bucket::Shape, lease::RENEW_US, supply::Supply};
 /// Of the refill, in percent, at most so much is shared.
 const SHARED_PERCENT: u64 = 50;
 /// Of a holder's demand, in percent, so much is its share.
-const DEMAND_PERCENT: u64 = 40;
+const DEMAND_PERCENT: u64 = 70;
 /// A share is of use when it lets so many of the greatest requests through per renewal.
 const USEFUL_REQUESTS: u64 = 3;
 /// A share grows when it would by a quarter, and shrinks when it would by a third.
