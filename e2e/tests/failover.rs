@@ -31,7 +31,6 @@ async fn the_next_tier_answers_whatever_way_the_first_one_fails() {
     let stack = Stack::builder().start().await.unwrap();
     let caller = two_accounts(&stack).await;
     for behave in [
-        "status=429,retry_after=1",
         "status=500",
         "status=503",
         "status=529",
@@ -65,6 +64,20 @@ async fn the_next_tier_answers_whatever_way_the_first_one_fails() {
         }
     }
     assert_eq!(stack.errors(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_account_that_says_when_to_come_back_is_left_alone_until_then() {
+    let stack = Stack::builder().start().await.unwrap();
+    let caller = two_accounts(&stack).await;
+    let first = json!({"credential": "first-credential"});
+    stack.witness().behave(first, "status=429,retry_after=600", Some(1)).await.unwrap();
+    for attempts in ["2", "1", "1"] {
+        let answer = caller.chat("any").await.unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert_eq!(answer.header("x-sluice-account"), "second");
+        assert_eq!(answer.header("x-sluice-attempts"), attempts);
+    }
 }
 
 #[tokio::test]

@@ -74,8 +74,7 @@ async fn beyond_its_requests_per_minute_a_key_is_told_exactly_when_to_come_back(
     );
     assert_eq!(
         error["message"],
-        "this key's limit of 2 requests per minute is used up: 0 requests left, and this \
-         request takes up to 1 request; try again in 31 s"
+        "this key's limit of 2 requests per minute is used up: 0 requests left; try again in 31 s"
     );
 
     let anthropic = stage.post("/v1/messages", CHAT).send().await.unwrap();

@@ -44,9 +44,14 @@ impl fmt::Display for Shortfall {
         let Self { limit, asked_milli, left_milli, retry_after } = self;
         let amount = |milli: u64| words::amount(&limit.rule, milli);
         write!(f, "{} is used up", words::limit(limit))?;
-        if !matches!(*limit.rule, Rule::InFlight { .. }) {
-            let (left, asked) = (amount(*left_milli), amount(whole(*asked_milli)));
-            write!(f, ": {left} left, and this request takes up to {asked}")?;
+        let (left, asked) = (amount(*left_milli), amount(whole(*asked_milli)));
+        match limit.rule.measure() {
+            // A request is one request: how much it takes needs no saying.
+            Some(Measure::Requests) => write!(f, ": {left} left")?,
+            Some(Measure::Tokens(_) | Measure::Cost) => {
+                write!(f, ": {left} left, and this request takes up to {asked}")?;
+            }
+            None => {}
         }
         match retry_after {
             Some(wait) => write!(f, "; try again in {}", words::wait(*wait)),
