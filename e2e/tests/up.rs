@@ -196,8 +196,10 @@ async fn a_start_that_fails_leaves_the_first_key_to_the_next() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let home = house.home().to_str().unwrap();
+    // The private port beside the taken one may be anybody's: it must not be what fails.
     let free = "127.0.0.1:0";
-    let args = ["up", "--home", home, "--data-addr", &address, "--control-addr", free];
+    let mut args = vec!["up", "--home", home, "--data-addr", &address];
+    args.extend(["--data-ops-addr", free, "--control-addr", free]);
     let output = house.run(&args).await.unwrap();
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && told.contains(&address), "{told}");
