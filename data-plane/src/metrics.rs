@@ -165,7 +165,10 @@ impl Attempts {
 const fn at_dialect(dialect: Dialect) -> usize {
     match dialect {
         Dialect::OpenAi => 0,
-        Dialect::Anthropic => 1,
+        Dialect::OpenAiResponses => 1,
+        Dialect::Anthropic => 2,
+        Dialect::Gemini => 3,
+        Dialect::Bedrock => 4,
     }
 }
 

@@ -97,7 +97,11 @@ impl ErrorKind {
             Dialect::Anthropic if matches!(self, Self::BudgetExhausted) => {
                 StatusCode::PAYMENT_REQUIRED
             }
-            Dialect::Anthropic | Dialect::OpenAi => status,
+            Dialect::Anthropic
+            | Dialect::OpenAi
+            | Dialect::OpenAiResponses
+            | Dialect::Gemini
+            | Dialect::Bedrock => status,
         }
     }
 
@@ -176,6 +180,34 @@ impl ErrorKind {
     }
 }
 
+impl ErrorKind {
+    /// Google's name for it (`google.rpc.Code`).
+    const fn gemini_status(self) -> &'static str {
+        match self {
+            Self::InvalidRequest
+            | Self::MethodNotAllowed
+            | Self::TooLarge
+            | Self::UnsupportedMediaType
+            | Self::PromptTooLong
+            | Self::HeadersTooLarge => "INVALID_ARGUMENT",
+            Self::InvalidKey => "UNAUTHENTICATED",
+            Self::Forbidden => "PERMISSION_DENIED",
+            Self::ModelNotFound | Self::UnknownPath => "NOT_FOUND",
+            Self::RequestsLimited | Self::TokensLimited | Self::BudgetExhausted => {
+                "RESOURCE_EXHAUSTED"
+            }
+            Self::NotSupported => "UNIMPLEMENTED",
+            Self::RequestTimeout | Self::UpstreamTimeout => "DEADLINE_EXCEEDED",
+            Self::Overloaded
+            | Self::NotReady
+            | Self::NoAccount
+            | Self::UpstreamFailed
+            | Self::UpstreamTruncated => "UNAVAILABLE",
+            Self::Internal => "INTERNAL",
+        }
+    }
+}
+
 /// Anthropic's "overloaded".
 const OVERLOADED: StatusCode = match StatusCode::from_u16(529) {
     Ok(status) => status,
@@ -197,7 +229,15 @@ pub fn body(
 ) -> Bytes {
     let (_, openai_type, code, anthropic_type) = kind.row();
     match dialect {
-        Dialect::OpenAi => {
+        Dialect::Gemini => json(&GeminiBody {
+            error: Gemini {
+                code: kind.status(dialect).as_u16(),
+                message,
+                status: kind.gemini_status(),
+            },
+        }),
+        // Nobody is answered in Bedrock's dialect.
+        Dialect::OpenAi | Dialect::OpenAiResponses | Dialect::Bedrock => {
             json(&OpenAiBody { error: OpenAi { message, kind: openai_type, param, code } })
         }
         Dialect::Anthropic => json(&AnthropicBody {
@@ -214,10 +254,22 @@ pub fn body(
 /// The event must start on a line of its own: send [`crate::relay::Relay::gap`] first.
 pub fn stream_error(dialect: Dialect, kind: ErrorKind, message: &str, request_id: &str) -> Bytes {
     let name: &[u8] = match dialect {
-        Dialect::OpenAi => b"",
-        Dialect::Anthropic => b"event: error\n",
+        Dialect::OpenAi | Dialect::Gemini | Dialect::Bedrock => b"",
+        Dialect::OpenAiResponses | Dialect::Anthropic => b"event: error\n",
     };
-    let body = body(dialect, kind, message, request_id, None);
+    let body = match dialect {
+        Dialect::OpenAiResponses => json(&ResponsesEvent {
+            kind: "error",
+            code: kind.row().2.unwrap_or(kind.row().1),
+            message,
+            param: None,
+            // Whoever passes another's stream on does not number its events.
+            sequence_number: 0,
+        }),
+        Dialect::OpenAi | Dialect::Anthropic | Dialect::Gemini | Dialect::Bedrock => {
+            body(dialect, kind, message, request_id, None)
+        }
+    };
     // JSON has no raw line ends, so one `data:` line carries it.
     [name, b"data: ", &body, b"\n\n"].concat().into()
 }
@@ -239,6 +291,30 @@ struct OpenAi<'a> {
     kind: &'static str,
     param: Option<&'a str>,
     code: Option<&'static str>,
+}
+
+/// An error in the middle of a stream of OpenAI responses.
+#[derive(Serialize)]
+struct ResponsesEvent<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    code: &'static str,
+    message: &'a str,
+    param: Option<&'a str>,
+    sequence_number: u64,
+}
+
+/// Google's form (`google.rpc.Status`).
+#[derive(Serialize)]
+struct GeminiBody<'a> {
+    error: Gemini<'a>,
+}
+
+#[derive(Serialize)]
+struct Gemini<'a> {
+    code: u16,
+    message: &'a str,
+    status: &'static str,
 }
 
 #[derive(Serialize)]
@@ -341,7 +417,8 @@ mod tests {
                 assert!(kind.status(dialect).as_u16() >= 400, "{kind:?}");
                 let value = parsed(&body(dialect, kind, "m", "req_1", None));
                 assert_eq!(value["error"]["message"], "m", "{kind:?}");
-                assert!(value["error"]["type"].is_string(), "{kind:?}");
+                let name = if dialect == Dialect::Gemini { "status" } else { "type" };
+                assert!(value["error"][name].is_string(), "{kind:?}");
             }
         }
     }
@@ -353,9 +430,12 @@ mod tests {
             let bytes = stream_error(dialect, ErrorKind::UpstreamTruncated, message, "req_1");
             let text = std::str::from_utf8(&bytes).unwrap();
             let data = text.lines().find_map(|it| it.strip_prefix("data: ")).unwrap();
-            assert_eq!(parsed(data.as_bytes())["error"]["message"], message);
+            let data = parsed(data.as_bytes());
+            let error = if dialect == Dialect::OpenAiResponses { &data } else { &data["error"] };
+            assert_eq!(error["message"], message);
             assert!(text.ends_with("}\n\n") && !text.contains("[DONE]") && !text.contains('\r'));
-            assert_eq!(text.starts_with("event: error\n"), dialect == Dialect::Anthropic);
+            let named = matches!(dialect, Dialect::Anthropic | Dialect::OpenAiResponses);
+            assert_eq!(text.starts_with("event: error\n"), named);
         }
     }
 }

@@ -3,13 +3,16 @@
 //! Knows providers' JSON and server-sent events; knows no sockets, no clock and no
 //! catalog. Nothing here waits, panics or keeps more memory than it says.
 //!
-//! A request is looked at by [`peek`] and changed by [`splice`]; its answer goes by
-//! a [`relay`]. [`error`] and [`models`] say what we answer ourselves; [`ratelimit`] what
-//! is left of limits.
+//! Where both sides speak alike, a request is looked at by [`peek`] and changed by
+//! [`splice`]; its answer goes by a [`relay`]. Where they do not, [`translate`] reads the
+//! one into the common form of [`chat`] and writes the other. [`error`] and [`models`] say
+//! what we answer ourselves; [`ratelimit`] what is left of limits.
 #![warn(missing_docs)]
 
+pub mod chat;
 mod count;
 pub mod error;
+pub mod json;
 pub mod models;
 pub mod peek;
 pub mod ratelimit;
@@ -17,3 +20,4 @@ pub mod relay;
 mod skim;
 pub mod splice;
 mod sse;
+pub mod translate;

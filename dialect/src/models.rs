@@ -8,8 +8,11 @@ use serde::Serialize;
 /// The answer to `GET /v1/models`: all of `models`, in the order given, on one page.
 pub fn list(dialect: Dialect, models: &[Listed]) -> Bytes {
     match dialect {
-        Dialect::OpenAi => {
+        Dialect::OpenAi | Dialect::OpenAiResponses | Dialect::Bedrock => {
             json(&OpenAiList { object: "list", data: models.iter().map(OpenAiModel::of).collect() })
+        }
+        Dialect::Gemini => {
+            json(&GeminiList { models: models.iter().map(GeminiModel::of).collect() })
         }
         Dialect::Anthropic => json(&AnthropicList {
             data: models.iter().map(AnthropicModel::of).collect(),
@@ -23,7 +26,10 @@ pub fn list(dialect: Dialect, models: &[Listed]) -> Bytes {
 /// The answer to `GET /v1/models/{id}`.
 pub fn one(dialect: Dialect, model: &Listed) -> Bytes {
     match dialect {
-        Dialect::OpenAi => json(&OpenAiModel::of(model)),
+        Dialect::OpenAi | Dialect::OpenAiResponses | Dialect::Bedrock => {
+            json(&OpenAiModel::of(model))
+        }
+        Dialect::Gemini => json(&GeminiModel::of(model)),
         Dialect::Anthropic => json(&AnthropicModel::of(model)),
     }
 }
@@ -46,6 +52,30 @@ struct OpenAiModel<'a> {
 impl<'a> OpenAiModel<'a> {
     fn of(model: &'a Listed) -> Self {
         Self { id: &model.name, object: "model", created: 0, owned_by: &model.owner }
+    }
+}
+
+#[derive(Serialize)]
+struct GeminiList<'a> {
+    models: Vec<GeminiModel<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct GeminiModel<'a> {
+    /// Google's models live under `models/`.
+    name: String,
+    display_name: &'a str,
+    supported_generation_methods: [&'static str; 3],
+}
+
+impl<'a> GeminiModel<'a> {
+    fn of(model: &'a Listed) -> Self {
+        Self {
+            name: format!("models/{}", model.name),
+            display_name: &model.name,
+            supported_generation_methods: ["generateContent", "countTokens", "embedContent"],
+        }
     }
 }
 

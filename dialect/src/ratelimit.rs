@@ -51,7 +51,7 @@ impl Standings {
     /// Writes them into the headers of an answer.
     pub fn write(&self, dialect: Dialect, now_unix_ms: i64, to: &mut HeaderMap) {
         match dialect {
-            Dialect::OpenAi => {
+            Dialect::OpenAi | Dialect::OpenAiResponses | Dialect::Gemini | Dialect::Bedrock => {
                 let [requests, tokens @ ..] = self.0;
                 let tokens = tokens.into_iter().flatten().reduce(tighter);
                 for (names, standing) in OPENAI.iter().zip([requests, tokens]) {
@@ -155,10 +155,7 @@ pub fn left(
     headers: &HeaderMap,
     now_unix_ms: i64,
 ) -> impl Iterator<Item = (Family, Left)> {
-    let names: &[Names] = match dialect {
-        Dialect::OpenAi => &OPENAI,
-        Dialect::Anthropic => &ANTHROPIC,
-    };
+    let names = names_of(dialect);
     FAMILIES.into_iter().zip(names).filter_map(move |(family, [_, remaining, reset])| {
         let remaining = text(headers, remaining)?.parse().ok()?;
         let reset = text(headers, reset).and_then(|it| of_reset(it, now_unix_ms));
@@ -166,12 +163,17 @@ pub fn left(
     })
 }
 
+/// Google and Amazon tell nothing, but what stands in front of them may, in OpenAI's words.
+const fn names_of(dialect: Dialect) -> &'static [Names] {
+    match dialect {
+        Dialect::OpenAi | Dialect::OpenAiResponses | Dialect::Gemini | Dialect::Bedrock => &OPENAI,
+        Dialect::Anthropic => &ANTHROPIC,
+    }
+}
+
 /// Whether a provider's answer says what is left of anything.
 pub fn says_left(dialect: Dialect, headers: &HeaderMap) -> bool {
-    let names: &[Names] = match dialect {
-        Dialect::OpenAi => &OPENAI,
-        Dialect::Anthropic => &ANTHROPIC,
-    };
+    let names = names_of(dialect);
     names.iter().any(|[_, remaining, _]| headers.contains_key(remaining))
 }
 

@@ -89,7 +89,9 @@ impl Relay {
             operation,
             form: if streamed { stream() } else { Form::Body },
             reader: match dialect {
-                Dialect::OpenAi => Reader::OpenAi(openai::Reader::default()),
+                Dialect::OpenAi | Dialect::OpenAiResponses | Dialect::Gemini | Dialect::Bedrock => {
+                    Reader::OpenAi(openai::Reader::default())
+                }
                 Dialect::Anthropic => Reader::Anthropic(anthropic::Reader::default()),
             },
             skim: Skim::default(),

@@ -244,7 +244,7 @@ async fn sent(
 fn lacks_usage(ask: &Ask<'_>) -> bool {
     let reports = match ask.asked.dialect {
         Dialect::OpenAi => matches!(ask.peek.stream_usage, StreamUsage::Asked),
-        Dialect::Anthropic => true,
+        Dialect::OpenAiResponses | Dialect::Anthropic | Dialect::Gemini | Dialect::Bedrock => true,
     };
     ask.peek.stream && ask.operation == Operation::Chat && !reports
 }

@@ -244,7 +244,11 @@ fn wrong_dialect(route: &str, operation: Operation, speaks: &[Dialect]) -> Strin
 const fn chat_path(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::OpenAi => "POST /v1/chat/completions",
+        Dialect::OpenAiResponses => "POST /v1/responses",
         Dialect::Anthropic => "POST /v1/messages",
+        Dialect::Gemini => "POST /v1beta/models/{model}:generateContent",
+        // Only providers speak it.
+        Dialect::Bedrock => "POST /v1/chat/completions",
     }
 }
 

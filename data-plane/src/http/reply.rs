@@ -110,7 +110,7 @@ impl Reply {
             Dialect::Anthropic => {
                 self.headers.insert(headers::REQUEST_ID, stamp.id.clone());
             }
-            Dialect::OpenAi => {}
+            Dialect::OpenAi | Dialect::OpenAiResponses | Dialect::Gemini | Dialect::Bedrock => {}
         }
         taking::offered();
         let mut response = Response::new(ReplyBody { content: self.content, _held: in_flight });

@@ -30,9 +30,10 @@ pub(crate) fn of(
         (Dialect::OpenAi, Operation::Embeddings) => &["embeddings"],
         (Dialect::Anthropic, Operation::Chat) => &["messages"],
         (Dialect::Anthropic, Operation::CountTokens) => &["messages", "count_tokens"],
-        (Dialect::OpenAi, Operation::CountTokens) | (Dialect::Anthropic, Operation::Embeddings) => {
-            return Ok(None);
-        }
+        (Dialect::OpenAiResponses, Operation::Chat) => &["responses"],
+        (Dialect::OpenAi | Dialect::OpenAiResponses, Operation::CountTokens)
+        | (Dialect::Anthropic | Dialect::OpenAiResponses, Operation::Embeddings)
+        | (Dialect::Gemini | Dialect::Bedrock, _) => return Ok(None),
     };
     let mut url = Url::parse(base)?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {

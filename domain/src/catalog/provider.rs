@@ -8,19 +8,29 @@ use std::fmt;
 pub enum Dialect {
     /// OpenAI's: chat completions, embeddings, models.
     OpenAi,
+    /// OpenAI's responses.
+    OpenAiResponses,
     /// Anthropic's: messages, token counting, models.
     Anthropic,
+    /// Google's: generated content, embeddings, token counting, models.
+    Gemini,
+    /// Amazon Bedrock's `Converse`. Only providers speak it.
+    Bedrock,
 }
 
 impl Dialect {
     /// Every dialect, in the order in which they are shown.
-    pub const ALL: [Self; 2] = [Self::OpenAi, Self::Anthropic];
+    pub const ALL: [Self; 5] =
+        [Self::OpenAi, Self::OpenAiResponses, Self::Anthropic, Self::Gemini, Self::Bedrock];
 
     /// The name in the catalog, in metrics and in the CLI.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::OpenAi => "openai",
+            Self::OpenAiResponses => "openai_responses",
             Self::Anthropic => "anthropic",
+            Self::Gemini => "gemini",
+            Self::Bedrock => "bedrock",
         }
     }
 }

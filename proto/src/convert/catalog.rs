@@ -25,7 +25,10 @@ use domain::{
 pub fn dialect_from(field: &str, dialect: i32) -> Result<Dialect, Invalid> {
     match v1::Dialect::try_from(dialect) {
         Ok(v1::Dialect::Openai) => Ok(Dialect::OpenAi),
+        Ok(v1::Dialect::OpenaiResponses) => Ok(Dialect::OpenAiResponses),
         Ok(v1::Dialect::Anthropic) => Ok(Dialect::Anthropic),
+        Ok(v1::Dialect::Gemini) => Ok(Dialect::Gemini),
+        Ok(v1::Dialect::Bedrock) => Ok(Dialect::Bedrock),
         Ok(v1::Dialect::Unspecified) | Err(_) => {
             Err(Invalid::new(field, "must be DIALECT_OPENAI or DIALECT_ANTHROPIC"))
         }
@@ -36,7 +39,10 @@ pub fn dialect_from(field: &str, dialect: i32) -> Result<Dialect, Invalid> {
 pub const fn dialect_to(dialect: Dialect) -> v1::Dialect {
     match dialect {
         Dialect::OpenAi => v1::Dialect::Openai,
+        Dialect::OpenAiResponses => v1::Dialect::OpenaiResponses,
         Dialect::Anthropic => v1::Dialect::Anthropic,
+        Dialect::Gemini => v1::Dialect::Gemini,
+        Dialect::Bedrock => v1::Dialect::Bedrock,
     }
 }
 

@@ -1,0 +1,25 @@
+//! Whom a request is written for.
+
+use domain::catalog::{Dialect, Quirks};
+
+/// A provider's endpoint, as far as writing for it has to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Target<'a> {
+    /// What is spoken there.
+    pub dialect: Dialect,
+    /// The model, in the provider's words.
+    pub model: &'a str,
+    /// How it differs from what the dialect usually does.
+    pub quirks: Quirks,
+    /// The field in which OpenAI chat requests take their maximum of output tokens.
+    pub output_cap_field: &'a str,
+    /// The most output tokens that the model gives, if that is known.
+    pub max_output: Option<u64>,
+    /// A bound for the answer that a limit has to reserve, if the request sets none.
+    pub output_cap: Option<u64>,
+}
+
+impl Target<'_> {
+    /// The maximum of output where a dialect wants one and nobody says any.
+    pub const DEFAULT_OUTPUT: u64 = 4_096;
+}
