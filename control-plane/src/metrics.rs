@@ -104,6 +104,7 @@ pub(crate) fn grants_sent(answers: usize) {
 pub(crate) fn limit_denied(why: Why) {
     let why = match why {
         Why::Exhausted => "exhausted",
+        Why::Moving => "moving",
         Why::Learning => "learning",
         Why::Unknown => "unknown",
         Why::Unavailable => "unavailable",

@@ -180,8 +180,12 @@ pub(crate) enum Verdict {
 pub(crate) enum Reason {
     /// It is used up.
     Exhausted,
+    /// What is left is on its way between proxies, or reserved.
+    Moving,
     /// The control plane cannot be asked.
     Disconnected,
+    /// The control plane did not answer in time.
+    Unanswered,
     /// A new leader still learns what is lent.
     Learning,
     /// What counts it cannot be reached.
@@ -196,7 +200,9 @@ impl Reason {
     pub(crate) const fn of(why: ShortWhy) -> Self {
         match why {
             ShortWhy::Exhausted => Self::Exhausted,
+            ShortWhy::Moving => Self::Moving,
             ShortWhy::Disconnected => Self::Disconnected,
+            ShortWhy::Unanswered => Self::Unanswered,
             ShortWhy::Learning => Self::Learning,
             ShortWhy::Unavailable => Self::Unavailable,
             ShortWhy::TooLarge { .. } => Self::TooLarge,

@@ -9,7 +9,6 @@ mod atomic {
 }
 mod cell;
 mod cells;
-mod fallback;
 mod gate;
 mod inflow;
 mod mail;
@@ -64,6 +63,9 @@ struct Inner {
     turn: Notify,
     connected: AtomicBool,
     epoch: AtomicU64,
+    /// When the leader was last told something, and the latest such time that it answered.
+    told_us: AtomicU64,
+    answered_us: AtomicU64,
     /// No lease that was here and is forgotten had a greater one.
     incarnations: AtomicU32,
     proxies: AtomicU32,
@@ -87,6 +89,8 @@ impl Meter {
             turn: Notify::new(),
             connected: AtomicBool::new(false),
             epoch: AtomicU64::new(0),
+            told_us: AtomicU64::new(0),
+            answered_us: AtomicU64::new(0),
             incarnations: AtomicU32::new(0),
             proxies: AtomicU32::new(FALLBACK_PROXIES),
             metrics: LimitMetrics::new(),

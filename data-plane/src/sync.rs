@@ -48,7 +48,7 @@ const COMPLAIN: Duration = Duration::from_secs(30);
 const AFTER_CUT: Duration = Duration::from_millis(1_500);
 
 /// How long leases that are given back at the end may take to get home.
-const GIVE_BACK: Duration = Duration::from_millis(300);
+const GIVE_BACK: Duration = Duration::from_secs(1);
 
 /// What the control-plane side is made of.
 pub struct Setup {

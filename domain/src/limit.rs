@@ -8,6 +8,7 @@
 pub mod bucket;
 pub mod budget;
 pub mod demand;
+pub mod fallback;
 pub mod hold;
 pub mod lease;
 pub mod message;

@@ -75,6 +75,7 @@ fn steady(name: &str, nodes: usize, rate: (u64, u64), cost: (u64, u64), demand: 
         used_percent: (100, 100),
         // Percent of what there is, in thousandths of a request per second.
         demand_millihertz: per_minute * 1_000_000 / 60 * demand / 100 / ((cost.0 + cost.1) / 2),
+        aside: false,
     };
     let outcome = run(Plan::steady(1, nodes, rule), None).unwrap();
     println!(

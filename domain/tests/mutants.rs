@@ -45,7 +45,7 @@ noticed! {
     a_leader_that_does_not_learn, NoLearning;
     a_resize_that_keeps_the_ratio, RatioFill;
     a_leader_that_was_replaced_and_goes_on, Zombie;
-    a_refund_that_goes_back_whole, NaiveRefund;
+    a_debt_that_nobody_pays, NoDebt;
 }
 
 #[test]
@@ -64,6 +64,11 @@ fn a_refund_of_what_the_dead_had() {
 }
 
 #[test]
+fn a_refund_that_goes_back_whole() {
+    schedule_notices(Mutant::NaiveRefund, schedule::refund_of_what_was_refilled);
+}
+
+#[test]
 fn no_mutant_is_left_out() {
-    assert_eq!(Mutant::ALL.len(), 9 + 3);
+    assert_eq!(Mutant::ALL.len(), 9 + 4);
 }

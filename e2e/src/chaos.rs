@@ -1,7 +1,10 @@
 //! Limits under fire: several control planes, several proxies, real faults, and the demo
 //! provider's ledger and clock as the only judge.
 
+mod books;
+mod calm;
 mod faults;
+mod story;
 mod verdict;
 
 use crate::{
@@ -16,18 +19,27 @@ use proto::admin::v1::{
     LimitMeasure, LimitPeriod, LimitProfile, VirtualKey, limit_subject::Subject,
 };
 use std::time::Duration;
-pub use verdict::Verdict;
+pub use {
+    books::Books,
+    calm::{Calm, Share},
+    verdict::Verdict,
+};
 
 /// How long and how hard.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
     /// Which faults come in which order.
     pub seed: u64,
-    /// How many faults.
-    pub faults: usize,
-    /// How long before the first one, and how long the last look at quiet traffic is.
+    /// How many faults are left to the dice, after each kind has come once.
+    pub dice: usize,
+    /// How long the looks at quiet traffic are.
     pub quiet: Duration,
+    /// The short run: each kind once, some at the same time, and no balancer.
+    pub short: bool,
 }
+
+/// By then everybody has found a leader again, and its lease.
+const RECOVERED: Duration = Duration::from_secs(15);
 
 /// Requests a minute of the key with a bucket.
 pub(crate) const RPM: u64 = 240;
@@ -40,11 +52,11 @@ pub(crate) const CALENDAR: u64 = 150;
 /// Requests at the same time.
 pub(crate) const SEATS: u64 = 4;
 /// What the changing limit is lowered to; it starts at [`RPM`].
-pub(crate) const LOWERED: u64 = 60;
+pub(crate) const LOWERED: u64 = 12;
 /// Most output that a request on tokens asks for.
 pub(crate) const MOST_OUTPUT: u64 = 200;
 /// What it really gets.
-const OUTPUT: u64 = 100;
+pub(crate) const OUTPUT: u64 = 100;
 
 /// Runs a fleet through `plan`.
 ///
@@ -52,21 +64,32 @@ const OUTPUT: u64 = 100;
 /// When the fleet itself fails; a limit that does not hold is in the verdict.
 pub async fn run(plan: Plan) -> Result<Verdict> {
     let mut fleet = Fleet::start(Size { controls: 2, proxies: 4 }).await?;
+    if !plan.short {
+        fleet.balance().await?;
+    }
     let keys = Keys::make(&fleet).await?;
     // Buckets start full: what is measured is what comes after.
     keys.drain(&fleet).await?;
     let loads = keys.press(&fleet)?;
     tokio::time::sleep(plan.quiet / 2).await;
-    let mark = verdict::mark(&fleet).await?;
-    tokio::time::sleep(plan.quiet).await;
-    let calm = verdict::calm(&fleet, mark).await?;
-    let mut schedule = Schedule::new(plan.seed);
-    for _ in 0..plan.faults {
-        schedule.next(&mut fleet, &keys, &loads).await?;
+    let mut calm = vec![look(&fleet, &loads, plan.quiet).await?];
+    let mut schedule = Schedule::new(plan);
+    while schedule.next(&mut fleet, &keys, &loads).await? {}
+    if !plan.short {
+        tokio::time::sleep(RECOVERED).await;
+        calm.push(look(&fleet, &loads, plan.quiet).await?);
     }
-    tokio::time::sleep(plan.quiet).await;
-    drop(loads);
-    verdict::judge(&fleet, &schedule, calm).await
+    loads.iter().for_each(|(_, it)| it.pause(true));
+    let books = books::audit(&fleet, &schedule.story).await?;
+    verdict::judge(&fleet, &schedule, calm, books).await
+}
+
+/// Looks for a while at what is used.
+async fn look(fleet: &Fleet, loads: &[(&'static str, Load)], quiet: Duration) -> Result<Calm> {
+    let from = calm::mark(fleet, loads).await?;
+    tokio::time::sleep(quiet).await;
+    let until = calm::mark(fleet, loads).await?;
+    calm::between(fleet, &from, &until).await
 }
 
 /// A key for each kind of limit; its model has the same name.
@@ -116,7 +139,7 @@ impl Keys {
         fleet.settled().await?;
         // An answer that takes its time, so that seats are really taken.
         let slow = serde_json::json!({"model": SEATS_KEY});
-        fleet.witness.behave(slow, "tokens=20,chunk_ms=25", None).await?;
+        fleet.witness.behave(slow, "tokens=40,chunk_ms=25", None).await?;
         let exact = serde_json::json!({"model": TOKENS_KEY});
         fleet.witness.behave(exact, &format!("tokens={OUTPUT}"), None).await?;
         Ok(Self { all })
@@ -126,9 +149,16 @@ impl Keys {
         self.all.iter().find(|it| it.0 == name).map_or("", |it| &it.1)
     }
 
-    /// Callers of every proxy with one key.
+    /// Callers of every proxy with one key; where there is a balancer, a third of the
+    /// requests go through it.
     pub(crate) fn callers(&self, fleet: &Fleet, name: &str) -> Result<Vec<Caller>> {
-        (0..fleet.proxies.len()).map(|it| fleet.caller(it, self.text(name))).collect()
+        let direct = (0..fleet.proxies.len()).map(|it| fleet.caller(it, self.text(name)));
+        let mut callers: Vec<_> = direct.collect::<Result<_>>()?;
+        if let Some(url) = fleet.balancer_url() {
+            let caller = Caller::new(&url, self.text(name))?;
+            callers.extend(std::iter::repeat_n(caller, callers.len().div_ceil(2)));
+        }
+        Ok(callers)
     }
 
     /// Takes what lies ready of the buckets, from all proxies at once.
@@ -156,7 +186,8 @@ impl Keys {
         for name in NAMES {
             let rate = match name {
                 TOKENS_KEY => per_second(TPM / OUTPUT),
-                SEATS_KEY => 10.0,
+                // Each of them is taken for a second.
+                SEATS_KEY => 3.0 * SEATS as f64,
                 STRICT_KEY => per_second(STRICT),
                 CALENDAR_KEY => per_second(CALENDAR),
                 _ => per_second(RPM),

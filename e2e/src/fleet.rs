@@ -1,15 +1,18 @@
 //! Several control planes and proxies over one Postgres, with a wire between each proxy
 //! and the control planes that can be cut: what limits have to survive.
 
+mod database;
+
 use crate::{
     admin::Admin,
+    balancer::{Balancer, Server},
     caller::Caller,
     demo::ledger::Entry,
     judge::Arrival,
     patience::until,
     ports::Reserved,
     program::{self, Program},
-    stack::open_to_all,
+    stack::{Postmaster, open_to_all},
     wire::Wire,
     witness::Witness,
 };
@@ -18,7 +21,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use domain::key::{KeyKind, mint};
 use rustix::process::Signal;
 use sluice_control_plane::store::embedded::Embedded;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tempfile::TempDir;
 
 /// What to start.
@@ -42,6 +45,7 @@ pub struct Fleet {
     pub witness: Witness,
     _admin_wire: Wire,
     _demo: Program,
+    balancer: Option<Balancer>,
     secrets: Secrets,
     database_url: String,
     postgres: Option<Embedded>,
@@ -63,14 +67,45 @@ pub struct Member {
     /// The way to the control planes.
     pub wire: Wire,
     port: Reserved,
+    ops_port: Reserved,
     number: usize,
 }
 
 impl Member {
+    async fn start(folder: &Path, number: usize, wire: Wire, secrets: &Secrets) -> Result<Self> {
+        let (port, ops_port) = (Reserved::any()?, Reserved::any()?);
+        let program = start_proxy(folder, number, [&port, &ops_port], &wire, secrets).await?;
+        Ok(Self { program, wire, port, ops_port, number })
+    }
+
+    /// At its old place with its old state.
+    async fn restart(&mut self, folder: &Path, secrets: &Secrets) -> Result<()> {
+        let ports = [&self.port, &self.ops_port];
+        self.program = start_proxy(folder, self.number, ports, &self.wire, secrets).await?;
+        Ok(())
+    }
+
     /// Where it serves callers.
     pub fn url(&self) -> String {
         self.port.url()
     }
+}
+
+async fn start_proxy(
+    folder: &Path,
+    number: usize,
+    [port, ops_port]: [&Reserved; 2],
+    wire: &Wire,
+    secrets: &Secrets,
+) -> Result<Program> {
+    let mut command = program::command("sluice-data-plane")?;
+    command.arg("--data-addr").arg(port.address().to_string());
+    command.arg("--ops-addr").arg(ops_port.address().to_string());
+    command.arg("--control-url").arg(wire.url());
+    command.env("SLUICE_NODE_TOKEN", &secrets.node);
+    command.arg("--state-dir").arg(folder.join(format!("proxy-{number}")));
+    let log = folder.join(format!("proxy-{number}.log"));
+    Program::start(&format!("proxy-{number}"), command, &log).await
 }
 
 impl Control {
@@ -117,7 +152,7 @@ impl Fleet {
         std::fs::create_dir(&home)?;
         open_to_all(&home)?;
         let postgres = tokio::task::spawn_blocking(move || Embedded::start(&home, None)).await??;
-        let database_url = url(&postgres)?;
+        let database_url = database::url(&postgres)?;
         let secrets = Secrets::make()?;
         let mut controls = Vec::new();
         for number in 1..=size.controls {
@@ -138,9 +173,8 @@ impl Fleet {
         for number in 1..=size.proxies {
             let mut order = addresses.clone();
             order.rotate_left((number - 1) % addresses.len().max(1));
-            let (wire, port) = (Wire::to(order).await?, Reserved::any()?);
-            let program = start_proxy(folder.path(), number, &port, &wire, &secrets).await?;
-            proxies.push(Member { program, wire, port, number });
+            let wire = Wire::to(order).await?;
+            proxies.push(Member::start(folder.path(), number, wire, &secrets).await?);
         }
         let mut fleet = Self {
             controls,
@@ -149,6 +183,7 @@ impl Fleet {
             witness,
             _admin_wire: admin_wire,
             _demo: demo,
+            balancer: None,
             secrets,
             database_url,
             postgres: Some(postgres),
@@ -238,10 +273,7 @@ impl Fleet {
     /// # Errors
     /// When it does not start.
     pub async fn restart_proxy(&mut self, index: usize) -> Result<()> {
-        let it = &mut self.proxies[index];
-        it.program =
-            start_proxy(self.folder.path(), it.number, &it.port, &it.wire, &self.secrets).await?;
-        Ok(())
+        self.proxies[index].restart(self.folder.path(), &self.secrets).await
     }
 
     /// Adds proxies beside those there are.
@@ -252,19 +284,48 @@ impl Fleet {
         let addresses: Vec<_> = self.controls.iter().map(|it| it.port.address()).collect();
         for _ in 0..count {
             let number = self.proxies.len() + 1;
-            let (wire, port) = (Wire::to(addresses.clone()).await?, Reserved::any()?);
-            let program =
-                start_proxy(self.folder.path(), number, &port, &wire, &self.secrets).await?;
-            self.proxies.push(Member { program, wire, port, number });
+            let wire = Wire::to(addresses.clone()).await?;
+            let member = Member::start(self.folder.path(), number, wire, &self.secrets).await?;
+            self.proxies.push(member);
         }
         Ok(())
     }
 
     /// Every process of the database: a postmaster that is stopped alone stops nothing.
     pub fn signal_database(&self, signal: Signal) {
-        for pid in processes_with(&self.folder.path().join("database")) {
+        for pid in database::processes_with(&self.folder.path().join("database")) {
             let _ = rustix::process::kill_process(pid, signal);
         }
+    }
+
+    /// Kills the database's main program as a power cut would, and waits until it is back.
+    ///
+    /// # Errors
+    /// When it does not come back.
+    pub async fn kill_database(&self) -> Result<()> {
+        let home = self.folder.path().join("database");
+        let killed = Postmaster::under(&home)?.context("no Postgres is running")?;
+        killed.signal(Signal::KILL);
+        let look = async || Postmaster::under(&home).ok()?.filter(|it| it.pid() != killed.pid());
+        until("Postgres runs again", look).await?;
+        until("a control plane reads it", async || self.admin.revision().await.ok()).await?;
+        Ok(())
+    }
+
+    /// Puts a real balancer in front of the proxies that there are.
+    ///
+    /// # Errors
+    /// When it is not installed or does not start.
+    pub async fn balance(&mut self) -> Result<()> {
+        let server = |it: &Member| Server { url: it.url(), ops: it.ops_port.url() };
+        let servers: Vec<_> = self.proxies.iter().map(server).collect();
+        self.balancer = Some(Balancer::start(&servers, self.folder.path()).await?);
+        Ok(())
+    }
+
+    /// Where the balancer listens, if there is one.
+    pub fn balancer_url(&self) -> Option<String> {
+        self.balancer.as_ref().map(Balancer::url)
     }
 
     /// The ends of all logs, for a message.
@@ -302,17 +363,6 @@ impl Drop for Fleet {
     }
 }
 
-fn url(postgres: &Embedded) -> Result<String> {
-    let config = postgres.config();
-    let Some(tokio_postgres::config::Host::Unix(folder)) = config.get_hosts().first() else {
-        anyhow::bail!("the private cluster listens on a socket");
-    };
-    let port = config.get_ports().first().copied().unwrap_or(5432);
-    let name = config.get_dbname().context("a database name")?;
-    let user = config.get_user().context("a user")?;
-    Ok(format!("postgres:///{name}?host={}&port={port}&user={user}", folder.display()))
-}
-
 async fn start_control(
     folder: &Path,
     number: usize,
@@ -330,50 +380,4 @@ async fn start_control(
     command.env("SLUICE_NODE_TOKEN", &secrets.node);
     let log = folder.join(format!("control-{number}.log"));
     Program::start(&format!("control-{number}"), command, &log).await
-}
-
-async fn start_proxy(
-    folder: &Path,
-    number: usize,
-    port: &Reserved,
-    wire: &Wire,
-    secrets: &Secrets,
-) -> Result<Program> {
-    let mut command = program::command("sluice-data-plane")?;
-    command.arg("--data-addr").arg(port.address().to_string());
-    command.args(["--ops-addr", "127.0.0.1:0"]);
-    command.arg("--control-url").arg(wire.url());
-    command.env("SLUICE_NODE_TOKEN", &secrets.node);
-    command.arg("--state-dir").arg(folder.join(format!("proxy-{number}")));
-    let log = folder.join(format!("proxy-{number}.log"));
-    Program::start(&format!("proxy-{number}"), command, &log).await
-}
-
-/// The processes whose command line or parent's names this folder.
-fn processes_with(folder: &Path) -> Vec<rustix::process::Pid> {
-    let place = folder.to_string_lossy().into_owned();
-    let pids: Vec<i32> = std::fs::read_dir("/proc")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|it| it.file_name().to_str()?.parse().ok())
-        .collect();
-    let read = |pid: i32, file: &str| {
-        std::fs::read(PathBuf::from(format!("/proc/{pid}/{file}"))).unwrap_or_default()
-    };
-    let main: Vec<i32> = pids
-        .iter()
-        .copied()
-        .filter(|it| {
-            let words = String::from_utf8_lossy(&read(*it, "cmdline")).into_owned();
-            words.contains("postgres") && words.contains(&place)
-        })
-        .collect();
-    let parent = |pid: i32| {
-        let stat = String::from_utf8_lossy(&read(pid, "stat")).into_owned();
-        let (_, rest) = stat.rsplit_once(") ")?;
-        rest.split(' ').nth(1)?.parse::<i32>().ok()
-    };
-    let ours = |it: &i32| main.contains(it) || parent(*it).is_some_and(|up| main.contains(&up));
-    pids.into_iter().filter(ours).filter_map(rustix::process::Pid::from_raw).collect()
 }

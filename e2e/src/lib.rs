@@ -4,6 +4,7 @@
 //! Nobody leans on this crate.
 
 pub mod admin;
+pub mod balancer;
 pub mod bench;
 pub mod caller;
 pub mod chaos;

@@ -32,7 +32,9 @@ pub(crate) enum LimitCommand {
     Status(LimitStatus),
     /// Remove limits
     #[command(visible_alias = "rm", alias = "delete")]
-    #[command(after_help = "Examples:\n  sluice limit remove --team research --wait")]
+    #[command(after_help = "Examples:\n  sluice limit remove --team research --wait\n\n\
+        Of a key or an account all limits are removed, those on one of its aliases or models\n\
+        too; `--key ci --alias chat` removes only those on both. An id removes one.")]
     Remove(WhichChange),
 }
 

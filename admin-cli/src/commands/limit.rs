@@ -4,6 +4,7 @@ mod draft;
 mod simulate;
 mod status;
 mod subject;
+mod unmatched;
 
 use proto::admin::v1;
 use serde::Serialize;
@@ -63,19 +64,22 @@ pub(super) async fn get(client: &Client, id: String) -> Outcome<v1::Limit> {
 }
 
 async fn set(it: &Session, args: SetLimit) -> Outcome {
-    let limits = draft::limits(&args.subject.required()?, &args.amounts, &args.terms)?;
+    let subject = args.subject.required()?;
+    let limits = draft::limits(&subject, &args.amounts, &args.terms)?;
     let client = it.client().await?;
     let request = v1::SetLimitsRequest { limits };
     let set = client.limits().set_limits(request).await;
     let set = set.map_err(|it| name_flags(it.into()))?.into_inner();
     let revision = set.revision;
     let limits: Vec<_> = set.limits.into_iter().map(LimitView::from).collect();
+    let warnings = unmatched::warnings(&client, &subject).await;
     let text = || {
         let mut text: String = limits.iter().map(LimitView::sentence).collect();
+        warnings.iter().for_each(|it| text.push_str(&format!("warning: {it}\n")));
         text.push_str(&format!("set as revision {revision}\n"));
         text
     };
-    it.output.either(&Written { limits: &limits, revision }, text)?;
+    it.output.either(&Written { limits: &limits, revision, warnings: &warnings }, text)?;
     it.applied(&client, Some(args.wait), revision).await
 }
 
@@ -84,6 +88,9 @@ async fn set(it: &Session, args: SetLimit) -> Outcome {
 struct Written<'a> {
     limits: &'a [LimitView],
     revision: u64,
+    /// What is odd about them, though it was done.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    warnings: &'a [String],
 }
 
 /// The flags by the ends of the fields that they write.
@@ -146,7 +153,7 @@ async fn reset(it: &Session, args: WhichChange) -> Outcome {
         text.push_str(&format!("as revision {revision}: unused from there on\n"));
         text
     };
-    it.output.either(&Written { limits: &limits, revision }, text)?;
+    it.output.either(&Written { limits: &limits, revision, warnings: &[] }, text)?;
     it.applied(&client, Some(args.wait), revision).await
 }
 

@@ -80,6 +80,8 @@ pub(super) struct Book {
     active: BTreeMap<LimitId, Active>,
     /// When the windows of active limits end, in milliseconds since the Unix epoch.
     ends: BTreeSet<(i64, LimitId)>,
+    /// Limits of whose windows somebody waits for something.
+    awaited: BTreeSet<LimitId>,
     papers: Papers,
     learning: bool,
     next_look_us: u64,
@@ -136,6 +138,7 @@ impl Book {
             catalog,
             active: BTreeMap::new(),
             ends: BTreeSet::new(),
+            awaited: BTreeSet::new(),
             papers: Papers::default(),
             next_look_us: now.us.saturating_add(LOOK_US),
             next_sweep_us: now.us.saturating_add(SWEEP_US),
@@ -208,11 +211,11 @@ impl Book {
                         continue;
                     };
                     let of = active.of;
-                    let Lent::Window(windowed) = &mut active.lent else { continue };
                     if of != entry.of {
                         grants.chunks.push(window::unknown(entry));
                         continue;
                     }
+                    let Lent::Window(windowed) = &mut active.lent else { continue };
                     windowed.hear(now, holder, entry);
                     self.settle(now, of.limit, Some((holder, &mut grants.chunks)), out);
                 }
@@ -299,6 +302,23 @@ impl Book {
         if self.next_sweep_us <= now.us {
             self.next_sweep_us = now.us.saturating_add(SWEEP_US);
             self.sweep(now, out);
+        }
+    }
+
+    /// Whether [`Self::hurry`] is to be called every few milliseconds: somebody waits for what
+    /// others were asked to give back.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.leader.is_awaited() || !self.awaited.is_empty()
+    }
+
+    /// Answers those whom nothing came for in time.
+    pub(super) fn hurry(&mut self, now: Now, out: &mut Out) {
+        out.sends.extend(self.leader.hurry(now.us));
+        for id in std::mem::take(&mut self.awaited) {
+            if let Some(Active { lent: Lent::Window(windowed), .. }) = self.active.get_mut(&id) {
+                windowed.tick(now);
+                self.settle(now, id, None, out);
+            }
         }
     }
 

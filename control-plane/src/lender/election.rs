@@ -6,6 +6,9 @@
 
 #[cfg(test)]
 mod rehearsal;
+mod said;
+
+pub(crate) use said::Said;
 
 use crate::{
     publisher::Publisher,
@@ -25,7 +28,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::{Notify, watch},
+    sync::watch,
     time::{sleep, timeout},
 };
 use uuid::Uuid;
@@ -159,50 +162,6 @@ pub(crate) struct Election {
     standing: watch::Sender<Standing>,
     publisher: Arc<Publisher>,
     said: Arc<Said>,
-}
-
-/// What the election is told by who lends.
-#[derive(Debug, Default)]
-pub(crate) struct Said {
-    /// A holder has seen this epoch: ours has to be greater.
-    beyond: AtomicU64,
-    /// Something is to be looked at now.
-    wake: Notify,
-    /// No more terms are wanted: the process ends.
-    enough: AtomicBool,
-    /// Nobody is left here who wants to know who lends.
-    over: AtomicBool,
-    /// What is left to the next one.
-    left: Mutex<Option<Estate>>,
-}
-
-impl Said {
-    /// Somebody knows of a later leader than the one of `term`.
-    pub(crate) fn surpassed(&self, term: &Term, epoch: u64) {
-        // Nothing counts so far, but a broken message may say so.
-        const MOST: u64 = 1 << 62;
-        if epoch < MOST {
-            self.beyond.fetch_max(epoch, Ordering::AcqRel);
-        }
-        term.end();
-        self.wake.notify_one();
-    }
-
-    /// No more terms: everything is put back, and the row may go, with what is left to
-    /// the next one. Nothing is lent any more.
-    pub(crate) fn enough(&self, left: Option<Estate>) {
-        if left.is_some() {
-            *self.left.lock().unwrap_or_else(PoisonError::into_inner) = left;
-        }
-        self.enough.store(true, Ordering::Release);
-        self.wake.notify_one();
-    }
-
-    /// Nobody is left here who wants to know who lends.
-    pub(crate) fn over(&self) {
-        self.over.store(true, Ordering::Release);
-        self.enough(None);
-    }
 }
 
 impl Election {

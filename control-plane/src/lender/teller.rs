@@ -26,6 +26,10 @@ use tokio::{
 /// How often what is lent is looked at without a message.
 const TICK: Duration = Duration::from_millis(50);
 
+/// How often while somebody waits for what was called in: it is answered within the 50 ms
+/// that a request waits.
+const HURRY: Duration = Duration::from_millis(5);
+
 /// After so many ticks, routes that lead nowhere are forgotten.
 const TICKS_OF_A_SWEEP: u32 = 200;
 
@@ -78,6 +82,8 @@ impl Teller {
         let shutdown = self.parts.process.shutdown.clone();
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut hurry = interval(HURRY);
+        hurry.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut draining = false;
         self.take_standing();
         loop {
@@ -94,6 +100,7 @@ impl Teller {
                 Some(input) = self.parts.inbox.recv() => self.take(input),
                 Ok(()) = self.parts.catalog.changed() => self.take_catalog(),
                 _ = tick.tick() => self.tick(),
+                _ = hurry.tick(), if self.role.is_awaited() => self.lead(Book::hurry),
             }
         }
     }
@@ -162,7 +169,6 @@ impl Teller {
             let _ = leading.errands.send(errand);
         }
         if let Some(epoch) = out.surpassed {
-            tracing::warn!(epoch, "a proxy knows of a later leader");
             self.parts.said.surpassed(leading.book.term(), epoch);
         }
         for (holder, grants) in out.sends {
@@ -297,6 +303,11 @@ impl Teller {
 }
 
 impl Role {
+    /// Whether somebody waits for what others were asked to give back.
+    fn is_awaited(&self) -> bool {
+        matches!(self, Self::Leading(leading) if leading.book.is_awaited())
+    }
+
     /// The next thing that the clerk has done.
     async fn done(&mut self) -> Option<Done> {
         match self {

@@ -103,7 +103,11 @@ impl Reason {
     const fn words(self) -> &'static str {
         match self {
             Self::Exhausted => "used up",
+            Self::Moving => {
+                "what is left was held by other proxies or reserved by running requests"
+            }
             Self::Disconnected => "the control plane could not be reached",
+            Self::Unanswered => "the control plane did not answer in time",
             Self::Learning => "a new leader learned what was lent",
             Self::Unavailable => "what counts it could not be reached",
             Self::TooLarge => "the request is larger than it ever lets through",

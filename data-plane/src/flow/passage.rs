@@ -150,7 +150,8 @@ pub(super) async fn of_target(
                 (ShortWhy::TooLarge { .. }, _) => NoTurn::TooLarge,
                 (ShortWhy::Exhausted, None) => NoTurn::Never,
                 (ShortWhy::Exhausted, Some(after)) => NoTurn::Later(after),
-                (why, after) => NoTurn::Uncounted(uncounted(why), after.unwrap_or(LATER)),
+                (ShortWhy::Moving, after) => NoTurn::Later(after.unwrap_or(LATER)),
+                (why, after) => NoTurn::Uncounted(because(why), after.unwrap_or(LATER)),
             })
         }
     }
@@ -170,27 +171,39 @@ fn priority(ask: &Ask<'_>) -> Priority {
 
 fn refusal(shortage: Shortage) -> Refusal {
     let Shortage { limit, why, asked_milli, view, retry_after, parts: _ } = shortage;
+    let moving = why == ShortWhy::Moving;
     match why {
-        ShortWhy::Exhausted => {
+        // A program that hears of a budget that is used up gives up: not for a moment's want.
+        ShortWhy::Moving if Shortfall::is_budget(&limit.rule) => uncounted(limit, why, retry_after),
+        ShortWhy::Exhausted | ShortWhy::Moving => {
             // What the leader was last heard to have may be gone: there was less than asked.
             let left_milli = left_milli(&limit, &view).min(asked_milli.saturating_sub(1));
-            let short = Shortfall { limit, asked_milli, left_milli, retry_after };
+            let short = Shortfall { limit, asked_milli, left_milli, retry_after, moving };
             Refusal::Limited(Box::new(short))
         }
         ShortWhy::TooLarge { largest_milli } => {
             Refusal::never_fits(limit, largest_milli, asked_milli)
         }
-        ShortWhy::Disconnected | ShortWhy::Learning | ShortWhy::Unavailable => {
-            let (limit, retry_after) = (Some(limit), retry_after.unwrap_or(LATER));
-            Refusal::Uncounted(Box::new(Uncounted { limit, why: uncounted(why), retry_after }))
-        }
+        ShortWhy::Disconnected
+        | ShortWhy::Unanswered
+        | ShortWhy::Learning
+        | ShortWhy::Unavailable => uncounted(limit, why, retry_after),
     }
 }
 
+fn uncounted(limit: Arc<Limit>, why: ShortWhy, retry_after: Option<Duration>) -> Refusal {
+    let (limit, retry_after) = (Some(limit), retry_after.unwrap_or(LATER));
+    Refusal::Uncounted(Box::new(Uncounted { limit, why: because(why), retry_after }))
+}
+
 /// Why a limit cannot be counted, in words.
-const fn uncounted(why: ShortWhy) -> &'static str {
+const fn because(why: ShortWhy) -> &'static str {
     match why {
+        ShortWhy::Moving => {
+            "what is left of it is held by other proxies or reserved by running requests"
+        }
         ShortWhy::Disconnected => "the control plane cannot be reached",
+        ShortWhy::Unanswered => "the control plane did not answer in time",
         ShortWhy::Learning => "the control plane has just started and learns what is in use",
         ShortWhy::Exhausted | ShortWhy::Unavailable | ShortWhy::TooLarge { .. } => {
             "the control plane cannot reach what counts it"

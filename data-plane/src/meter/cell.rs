@@ -3,7 +3,7 @@
 //! Its lock is held for some tens of nanoseconds and never while anything is waited for.
 
 use super::{
-    fallback::Fallback,
+    gate::GovernorBucket,
     purse::{Letter, Purse, Word},
     queue::{Priority, Queue},
 };
@@ -12,6 +12,7 @@ use domain::{
     limit::{
         LeaseOf,
         demand::SET_ASIDE_PPM,
+        fallback::Fallback,
         hold::{Applied, Head, Hold, Short, View},
         lease::lendable,
         message::Why,
@@ -39,7 +40,7 @@ pub(super) struct State {
     purse: Purse,
     /// Made when somebody waits for the first time.
     queue: Option<Box<Queue>>,
-    fallback: Option<Box<Fallback>>,
+    fallback: Option<Box<Fallback<GovernorBucket>>>,
     /// Whether the next letter tells of it.
     pub(super) listed: bool,
     /// Another cell has taken its place.
@@ -166,14 +167,10 @@ impl State {
     }
 
     /// What the leader said about `milli` of it, if it said no.
-    pub(super) fn refusal(&mut self, now_us: u64, milli: u64) -> Option<(u64, Why)> {
-        match self.purse.take(now_us, milli) {
-            Ok(hold) => {
-                self.purse.undo(now_us, hold);
-                None
-            }
+    pub(super) fn refusal(&self, now_us: u64, milli: u64) -> Option<(u64, Why)> {
+        match self.purse.look(now_us, milli) {
             Err(Short::Denied { until_us, why }) => Some((until_us, why)),
-            Err(Short::Ask | Short::TooLarge { .. }) => None,
+            Ok(()) | Err(Short::Ask | Short::TooLarge { .. }) => None,
         }
     }
 

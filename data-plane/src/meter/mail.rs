@@ -31,6 +31,12 @@ impl Inner {
         self.asked.notify_one();
     }
 
+    /// A letter was written, and is about to be sent.
+    fn told(&self, now_us: u64) {
+        self.told_us.fetch_max(now_us, Ordering::AcqRel);
+        self.turn.notify_waiters();
+    }
+
     fn asking(&self) -> MutexGuard<'_, Vec<Arc<Cell>>> {
         self.asking.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -68,7 +74,7 @@ impl Meter {
             }
             state.listed = false;
         }
-        self.inner.turn.notify_waiters();
+        self.inner.told(now_us);
         letter
     }
 
@@ -101,11 +107,12 @@ impl Meter {
             }
             letters.push(letter);
         }
-        inner.turn.notify_waiters();
+        inner.told(now_us);
         letters
     }
 
-    /// Gives all that is held back to the leader, and waits until it may have heard it.
+    /// Gives all that is held back to the leader, and waits until it has taken it: what a
+    /// process that ends has still on the way is lost, and the next leader would wait for us.
     /// For the end, when nobody asks any more.
     pub async fn give_back(&self) {
         let cells = self.inner.cells.all();
@@ -119,8 +126,17 @@ impl Meter {
         loop {
             let turn = self.inner.turn.notified();
             if cells.iter().all(|it| it.lock().is_released()) {
-                // They are told; the next word of the leader comes after it took them.
-                return turn.await;
+                break;
+            }
+            turn.await;
+        }
+        // They are told by now. Not every word of the leader is an answer to that: others
+        // are on the way all the time.
+        let told_us = self.inner.told_us.load(Ordering::Acquire);
+        loop {
+            let turn = self.inner.turn.notified();
+            if told_us <= self.inner.answered_us.load(Ordering::Acquire) {
+                return;
             }
             turn.await;
         }
@@ -162,6 +178,9 @@ impl Meter {
     /// What the leader lends; of the present epoch.
     pub fn on_grants(&self, grants: &Grants) {
         let head = Head::of(grants);
+        if let Some(told_us) = head.reply_to_us {
+            self.inner.answered_us.fetch_max(told_us, Ordering::AcqRel);
+        }
         self.inner.turn.notify_waiters();
         for grant in &grants.grants {
             self.inner.hear(head, grant.of, Word::Lease(grant));

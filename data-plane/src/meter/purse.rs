@@ -94,6 +94,10 @@ impl Purse {
         either!(self, it => it.take(now_us, milli))
     }
 
+    pub(super) fn look(&self, now_us: u64, milli: u64) -> Result<(), Short> {
+        either!(self, it => it.look(now_us, milli))
+    }
+
     pub(super) fn undo(&mut self, now_us: u64, hold: Hold) {
         either!(self, it => it.undo(now_us, hold));
     }

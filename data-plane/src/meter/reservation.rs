@@ -109,8 +109,13 @@ impl Drop for Reservation {
 pub enum ShortWhy {
     /// The limit is used up for now.
     Exhausted,
+    /// What is left of it is held by others: it is on its way back, or reserved by requests
+    /// that may not use all of it.
+    Moving,
     /// Nobody can be asked how much is left, and the limit is strict.
     Disconnected,
+    /// Somebody can be asked, and was, and did not answer in time.
+    Unanswered,
     /// A new leader learns what the one before it lent.
     Learning,
     /// The leader cannot say: it does not know the limit, or not reach its database.

@@ -268,6 +268,7 @@ async fn a_window_spends_the_chunk_it_holds_without_a_leader_and_ends_with_its_w
         credit_milli: 2 * MILLI,
         denied: None,
         call_in: false,
+        call_in_milli: 0,
         free_milli: 0,
         used_ppm: 250_000,
     };
@@ -344,4 +345,28 @@ async fn at_the_end_everything_is_given_back_to_the_leader() {
             assert!(status.leases.is_empty(), "{status:?}");
         })
         .await;
+}
+
+/// What a process that ends has on the way is lost: a word that was on its way already says
+/// nothing about that.
+#[tokio::test]
+async fn the_end_waits_for_the_answer_to_what_it_gave_back_and_not_for_any_word() {
+    let (meter, time) = by_hand();
+    meter.on_connected();
+    lend(&meter, SECOND, &rpm(1, 10), 5);
+    time.store(2 * SECOND, Ordering::SeqCst);
+    let mut end = std::pin::pin!(meter.give_back());
+    let mut nobody = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(end.as_mut().poll(&mut nobody).is_pending());
+    let letter = meter.questions();
+    assert!(letter.entries[0].release);
+    let word = |reply_to_us| Grants { epoch: 1, reply_to_us, ..Grants::default() };
+    for earlier in [None, Some(SECOND)] {
+        meter.on_grants(&word(earlier));
+        assert!(end.as_mut().poll(&mut nobody).is_pending(), "{earlier:?}");
+    }
+    // What is told once more meanwhile does not begin a lease anew.
+    assert!(meter.renewals()[0].entries.iter().all(|it| it.release));
+    meter.on_grants(&word(Some(letter.told_us)));
+    assert!(end.as_mut().poll(&mut nobody).is_ready());
 }

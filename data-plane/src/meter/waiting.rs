@@ -22,6 +22,8 @@ use tokio::{
 const ANSWER: Duration = Duration::from_millis(50);
 /// When a request may come again that nobody could say anything about.
 const SOON: Duration = Duration::from_secs(1);
+/// When one may come again whose answer was late: it is there by then.
+const VERY_SOON: Duration = Duration::from_millis(200);
 /// What is named as the end of a wait beyond this is no end.
 const NEVER: Duration = Duration::from_secs(400 * 86_400);
 
@@ -72,6 +74,8 @@ struct Wait<'a> {
     queues: bool,
     began: Instant,
     found: Found,
+    /// What it was told last, while it waits on: of which limit, until when, and why.
+    told: Option<(usize, u64, Why)>,
 }
 
 impl Meter {
@@ -83,7 +87,7 @@ impl Meter {
         mut stopped: Box<Stopped>,
     ) -> Result<Reservation, Box<Shortage>> {
         let (began, found) = (Instant::now(), Found::default());
-        let mut wait = Wait { meter: self, wants, priority, queues, began, found };
+        let mut wait = Wait { meter: self, wants, priority, queues, began, found, told: None };
         let mut place: Option<Place<'_>> = None;
         let ended = loop {
             match wait.next(&stopped) {
@@ -163,11 +167,14 @@ impl<'a> Wait<'a> {
                 }
             };
         };
-        let mut state = cell.lock();
+        let state = cell.lock();
         if state.gone {
             return Next::Again;
         }
         match stopped.stop {
+            Stop::Fallback(retry_after) if self.meter.inner.is_connected() => {
+                Next::Refuse(ShortWhy::Unanswered, retry_after)
+            }
             Stop::Fallback(retry_after) => Next::Refuse(ShortWhy::Disconnected, retry_after),
             Stop::Short(Short::TooLarge { largest_milli }) => {
                 Next::Refuse(ShortWhy::TooLarge { largest_milli }, None)
@@ -175,17 +182,17 @@ impl<'a> Wait<'a> {
             Stop::Short(Short::Denied { until_us, why }) => {
                 self.denied(&state, stopped.at, until_us, why)
             }
-            Stop::Short(Short::Ask) | Stop::Behind => self.unanswered(&mut state, stopped),
+            Stop::Short(Short::Ask) | Stop::Behind => self.unanswered(&state, stopped),
         }
     }
 
     /// The leader has not said anything about it yet.
-    fn unanswered(&mut self, state: &mut State, stopped: &Stopped) -> Next {
+    fn unanswered(&mut self, state: &State, stopped: &Stopped) -> Next {
         let (now, at) = (Instant::now(), stopped.at);
         let connected = self.meter.inner.is_connected();
         let behind = stopped.stop == Stop::Behind;
         // Whoever stands first has been told more than who is behind.
-        let told = |state: &mut State| state.refusal(self.meter.inner.now_us(), self.milli(at));
+        let told = |state: &State| state.refusal(self.meter.inner.now_us(), self.milli(at));
         let answer_by = self.began + ANSWER;
         if connected && now < answer_by {
             let hopeless = if behind && !self.queues { told(state) } else { None };
@@ -208,6 +215,13 @@ impl<'a> Wait<'a> {
         match told(state) {
             Some((until_us, why)) => self.no(state, at, until_us, why),
             None if state.has_fallback() => self.fall_back(at),
+            None if connected
+                && let Some((_, until_us, why)) = self.told.filter(|it| it.0 == at) =>
+            {
+                let soon_us = self.meter.inner.now_us().saturating_add(micros(VERY_SOON));
+                self.no(state, at, until_us.max(soon_us), why)
+            }
+            None if connected => Next::Refuse(ShortWhy::Unanswered, Some(VERY_SOON)),
             None => Next::Refuse(ShortWhy::Disconnected, Some(SOON)),
         }
     }
@@ -216,6 +230,7 @@ impl<'a> Wait<'a> {
         if can_fall_back(state, why) {
             return self.fall_back(at);
         }
+        self.told = Some((at, until_us, why));
         let now = Instant::now();
         let queue_until = self.queue_until(state);
         let room = self.instant(until_us);
@@ -246,6 +261,7 @@ impl<'a> Wait<'a> {
         let retry_after = Some(left).filter(|it| *it < NEVER);
         match why {
             Why::Exhausted => Next::Refuse(ShortWhy::Exhausted, retry_after),
+            Why::Moving => Next::Refuse(ShortWhy::Moving, retry_after),
             Why::Learning => Next::Refuse(ShortWhy::Learning, retry_after),
             // It knows it in a moment, or the limit is gone with the next snapshot.
             Why::Unknown | Why::Unavailable => Next::Refuse(ShortWhy::Unavailable, retry_after),

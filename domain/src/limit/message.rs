@@ -57,6 +57,9 @@ pub struct Denied {
 pub enum Why {
     /// It is used up.
     Exhausted,
+    /// What is left of it is held by others: it is on its way back, or reserved by requests
+    /// that may not use all of it.
+    Moving,
     /// A new leader still learns what the one before it lent.
     Learning,
     /// There is no such limit (any more).

@@ -65,11 +65,19 @@ pub fn worst_case(limit: &Limit) -> String {
             format!("at most {twice} in the worst {length}, {once} per {noun} in the long run")
         }
         Rule::WindowStrict { measure, amount, period } => {
-            let (refill, _) = strict_parts(*measure, amount.get());
+            let (refill, burst) = strict_parts(*measure, amount.get());
+            let once = bare(*measure, u128::from(burst.div_euclid(super::supply::MILLI)));
+            let larger = match measure {
+                Measure::Requests => "",
+                Measure::Tokens(_) | Measure::Cost => ": no request may be larger",
+            };
             let most = counted(*measure, amount.get());
             let steady = bare(*measure, u128::from(refill.div_euclid(super::supply::MILLI)));
             let (length, noun) = (length(*period), noun(*period));
-            format!("at most {most} in any {length}, {steady} per {noun} in the long run")
+            format!(
+                "at most {most} in any {length}, {steady} per {noun} in the long run, {once} at \
+                 once{larger}"
+            )
         }
         Rule::Calendar { measure, amount, period, calendar } => {
             format!("at most {} {}", counted(*measure, amount.get()), from_to(*period, calendar))

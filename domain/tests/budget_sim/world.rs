@@ -102,6 +102,8 @@ struct Node {
     epoch: u64,
     clock_us: u64,
     held: BTreeMap<u64, (WindowId, Hold)>,
+    /// When what it said last arrives.
+    arrives_us: u64,
     /// What waits, and until when.
     waiting: Vec<(u64, u64)>,
 }
@@ -208,7 +210,8 @@ impl World {
         let holder = Holder { proxy: ProxyId::from_uuid(boot), boot };
         let clock_us = self.chance.between(1, 1_000 * SECOND);
         let chunk = Chunk::new(OF(), self.total, self.now + clock_us);
-        let node = Node { chunk, epoch: 0, clock_us, held: BTreeMap::new(), waiting: Vec::new() };
+        let (held, waiting) = (BTreeMap::new(), Vec::new());
+        let node = Node { chunk, epoch: 0, clock_us, held, arrives_us: 0, waiting };
         self.nodes.insert(holder, node);
         self.after(1, Event::Request(holder));
         self.after(2 * SECOND, Event::Renew(holder));
@@ -402,7 +405,12 @@ impl World {
         for delay in self.ways() {
             let entry = entry.clone();
             let event = Event::ToLeader { leader, from: holder, epoch, sent_us: us, entry };
-            self.after(delay, event);
+            // Where nothing goes wrong, nothing is overtaken on its way.
+            let node = self.nodes.get_mut(&holder).unwrap();
+            let first_us = if self.plan.faults { 0 } else { node.arrives_us };
+            node.arrives_us = first_us.max(self.now + delay);
+            let at_us = node.arrives_us;
+            self.at(at_us, event);
         }
     }
 
@@ -569,6 +577,7 @@ fn nothing() -> ChunkGrant {
         credit_milli: 0,
         denied: None,
         call_in: false,
+        call_in_milli: 0,
         free_milli: 0,
         used_ppm: 0,
     }

@@ -2,6 +2,8 @@
 //!
 //! It is charged at the moment of each admission, and when a request is settled, as if
 //! the right amount had been taken in the first place: everything since is computed anew.
+//! What was used beyond that is a debt from when it is known, until it is paid or lost with
+//! who had it.
 
 use std::collections::VecDeque;
 
@@ -24,7 +26,8 @@ pub(crate) struct Line {
 struct Step {
     at_us: u64,
     id: u64,
-    milli: u64,
+    /// Negative: a debt that is forgiven.
+    milli: i64,
     line: Line,
     /// Afterwards.
     level: i128,
@@ -53,8 +56,19 @@ impl Ideal {
     }
 
     pub(crate) fn charge(&mut self, now_us: u64, id: u64, milli: u64) {
-        let line = self.line();
+        let (line, milli) = (self.line(), milli as i64);
         self.push(Step { at_us: now_us, id, milli, line, level: 0 });
+    }
+
+    /// What was used beyond what was taken is charged when that is known.
+    pub(crate) fn owe(&mut self, now_us: u64, milli: u64) {
+        self.charge(now_us, 0, milli);
+    }
+
+    /// A debt is lost with who had it.
+    pub(crate) fn forgive(&mut self, now_us: u64, milli: u64) {
+        let (line, milli) = (self.line(), -(milli as i64));
+        self.push(Step { at_us: now_us, id: 0, milli, line, level: 0 });
     }
 
     pub(crate) fn change(&mut self, now_us: u64, line: Line) {
@@ -64,10 +78,10 @@ impl Ideal {
     /// A request took less than it was charged.
     pub(crate) fn settle(&mut self, id: u64, used_milli: u64) {
         let Some(at) = self.steps.iter().rposition(|it| it.id == id) else { return };
-        if self.steps[at].milli <= used_milli {
+        if self.steps[at].milli <= used_milli as i64 {
             return;
         }
-        self.steps[at].milli = used_milli;
+        self.steps[at].milli = used_milli as i64;
         for index in at.max(1)..self.steps.len() {
             self.steps[index].level = after(&self.steps[index - 1], &self.steps[index]);
         }
@@ -75,7 +89,8 @@ impl Ideal {
 
     /// All that was charged since a moment, in thousandths.
     pub(crate) fn charged_since(&self, since_us: u64) -> u64 {
-        self.steps.iter().rev().take_while(|it| since_us <= it.at_us).map(|it| it.milli).sum()
+        let since = self.steps.iter().rev().take_while(|it| since_us <= it.at_us);
+        since.map(|it| u64::try_from(it.milli).unwrap_or(0)).sum()
     }
 
     fn push(&mut self, mut step: Step) {

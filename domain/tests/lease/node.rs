@@ -6,6 +6,7 @@ use domain::{
     limit::{
         Holder, LeaseOf,
         bucket::Plain,
+        fallback::Fallback,
         hold::{Applied, Head, Hold, Short},
         lease::{
             mutant::Mutant,
@@ -42,7 +43,14 @@ impl Clock {
 /// What a running request holds, of which limits.
 #[derive(Debug)]
 pub(crate) struct Running {
-    pub(crate) parts: Vec<(usize, Hold, u64)>,
+    pub(crate) parts: Vec<(usize, Held, u64)>,
+}
+
+/// What was taken, and from where.
+#[derive(Debug)]
+pub(crate) enum Held {
+    Lease(Hold),
+    Fallback,
 }
 
 /// A request that waits for the leader.
@@ -73,6 +81,8 @@ pub(crate) struct Node {
     pub(crate) speaks_at_us: u64,
     pub(crate) session: Session,
     pub(crate) leases: Vec<Lease<Plain>>,
+    /// What each has for itself when it can ask nobody, from when it first needed it.
+    pub(crate) fallbacks: Vec<Option<Fallback<Plain>>>,
     pub(crate) running: BTreeMap<u64, Running>,
     pub(crate) waiting: VecDeque<Waiting>,
     mutant: Option<Mutant>,
@@ -92,6 +102,7 @@ impl Node {
             speaks_at_us: 0,
             session: Session::new(),
             leases: Vec::new(),
+            fallbacks: Vec::new(),
             running: BTreeMap::new(),
             waiting: VecDeque::new(),
             mutant,
@@ -109,47 +120,87 @@ impl Node {
         break_session(&mut self.session, self.mutant);
         let local = self.clock.at(now_us);
         self.leases = limits.iter().map(|it| lease(*it, 1, local, self.mutant)).collect();
+        self.fallbacks = limits.iter().map(|_| None).collect();
     }
 
     /// The configuration changed.
     pub(crate) fn configure(&mut self, now_us: u64, limit: usize, of: LeaseOf, supply: Supply) {
         let local = self.clock.at(now_us);
-        if self.leases[limit].of().generation < of.generation {
+        let before = self.leases[limit].of();
+        if before != of {
             self.waiting.retain(|it| it.short != limit);
+            if before.limit != of.limit {
+                // What runs under a limit that is gone is settled with nobody.
+                let parts = self.running.values_mut().map(|it| &mut it.parts);
+                parts.for_each(|it| it.retain(|part| part.0 != limit));
+            }
+            self.fallbacks[limit] = None;
             self.leases[limit] = lease((of, supply), 1, local, self.mutant);
         } else {
             self.leases[limit].set_supply(supply);
         }
     }
 
-    /// Takes of all limits or of none, in their order.
+    /// Takes of all limits or of none, in their order. `alone`: of this one what the node
+    /// has for itself, of a supply for so many proxies.
     pub(crate) fn ask(
         &mut self,
         now_us: u64,
         id: u64,
         asks: &[(usize, u64)],
+        alone: Option<(usize, Supply, u64)>,
     ) -> Result<Vec<Taken>, (usize, Short)> {
         let local = self.clock.at(now_us);
-        let mut parts: Vec<(usize, Hold, u64)> = Vec::new();
+        let mut parts: Vec<(usize, Held, u64)> = Vec::new();
         for (limit, milli) in asks {
-            match self.leases[*limit].take(local, *milli) {
-                Ok(hold) => parts.push((*limit, hold, *milli)),
+            let taken = match alone.filter(|it| it.0 == *limit) {
+                Some((_, supply, proxies)) => {
+                    self.take_alone(local, *limit, supply, proxies, *milli)
+                }
+                None => self.leases[*limit].take(local, *milli).map(Held::Lease),
+            };
+            match taken {
+                Ok(held) => parts.push((*limit, held, *milli)),
                 Err(short) => {
-                    for (limit, hold, _) in parts {
-                        self.leases[limit].undo(local, hold);
+                    for (limit, held, milli) in parts.into_iter().rev() {
+                        self.undo(local, limit, held, milli);
                     }
                     return Err((*limit, short));
                 }
             }
         }
-        let told = parts.iter().map(|(limit, hold, _)| {
+        let told = parts.iter().map(|(limit, _, milli)| {
             let lease = &self.leases[*limit];
-            let view = lease.view(local);
-            (*limit, lease.of(), view.incarnation, hold.taken_milli())
+            (*limit, lease.of(), lease.view(local).incarnation, *milli)
         });
         let told = told.collect();
         self.running.insert(id, Running { parts });
         Ok(told)
+    }
+
+    fn take_alone(
+        &mut self,
+        local_us: u64,
+        limit: usize,
+        supply: Supply,
+        proxies: u64,
+        milli: u64,
+    ) -> Result<Held, Short> {
+        let fallback = &mut self.fallbacks[limit];
+        if fallback.is_none() {
+            *fallback = Fallback::new(supply, proxies, milli, local_us);
+        }
+        let fallback = fallback.as_mut().ok_or(Short::Ask)?;
+        let taken = fallback.take(supply, proxies, milli, local_us);
+        taken.map(|()| Held::Fallback).map_err(|_| Short::Ask)
+    }
+
+    fn undo(&mut self, local_us: u64, limit: usize, held: Held, milli: u64) {
+        match (held, &mut self.fallbacks[limit]) {
+            (Held::Lease(hold), _) => self.leases[limit].undo(local_us, hold),
+            (Held::Fallback, Some(it)) => it.undo(milli, local_us),
+            (Held::Fallback, None) => {}
+        }
     }
 
     pub(crate) fn wait(&mut self, it: Waiting) {
@@ -177,11 +228,15 @@ impl Node {
     ) -> Vec<(usize, LeaseOf, u64)> {
         let local = self.clock.at(now_us);
         let Some(running) = self.running.remove(&id) else { return Vec::new() };
-        let settle = |(limit, hold, milli): (usize, Hold, u64)| {
+        let settle = |(limit, held, milli): (usize, Held, u64)| {
             let used = used(limit, milli);
-            let lease = &mut self.leases[limit];
-            lease.settle(local, hold, used);
-            (limit, lease.of(), used)
+            let of = self.leases[limit].of();
+            match (held, &mut self.fallbacks[limit]) {
+                (Held::Lease(hold), _) => self.leases[limit].settle(local, hold, used),
+                (Held::Fallback, Some(it)) => it.settle(milli, used, local),
+                (Held::Fallback, None) => {}
+            }
+            (limit, of, used)
         };
         running.parts.into_iter().map(settle).collect()
     }

@@ -3,12 +3,14 @@
 use super::{dice::Dice, ideal::Line};
 use domain::{
     id::LimitId,
-    limit::{LeaseOf, supply::Supply},
+    limit::{LeaseOf, demand::SET_ASIDE_PPM, supply::Supply},
 };
 use uuid::Uuid;
 
 pub(crate) const S: u64 = 1_000_000;
 pub(crate) const MS: u64 = 1_000;
+/// By then every node has heard of a change of the configuration.
+pub(crate) const CONFIG_US: u64 = 2 * S;
 
 /// One limit and what is asked of it.
 #[derive(Debug, Clone)]
@@ -23,6 +25,14 @@ pub(crate) struct Rule {
     pub(crate) used_percent: (u64, u64),
     /// Requests per second of all nodes together, in thousandths.
     pub(crate) demand_millihertz: u64,
+    /// Whether a share is set aside, which nodes that can ask nobody go on with.
+    pub(crate) aside: bool,
+}
+
+impl Rule {
+    pub(crate) const fn aside_ppm(&self) -> u32 {
+        if self.aside { SET_ASIDE_PPM } else { 0 }
+    }
 }
 
 /// How messages fare, as long as faults happen.
@@ -52,6 +62,8 @@ pub(crate) enum Fault {
     Change { limit: usize, percent: u64 },
     /// A limit begins anew.
     Reset { limit: usize },
+    /// A limit is deleted, and after so long there is another like it.
+    Replace { limit: usize, for_us: u64 },
     /// Who asks how much changes.
     Shift,
 }
@@ -100,7 +112,7 @@ pub(crate) fn rule(dice: &mut Dice, index: usize, kind: u64) -> Rule {
         3 => {
             let amount = dice.within(50_000, 100_000);
             let cost = (amount, amount * 4);
-            (amount * 1_000_000_000 / 60, amount * 1_000, cost, (S / 2, 3 * S), (60, 105))
+            (amount * 1_000_000_000 / 60, amount * 1_000, cost, (S / 2, 3 * S), (60, 130))
         }
         // A strict window: a tenth lies ready.
         4 => {
@@ -114,30 +126,45 @@ pub(crate) fn rule(dice: &mut Dice, index: usize, kind: u64) -> Rule {
                 whole,
             )
         }
+        // Much is allowed, and a share of it set aside; each request is ten units.
+        6 => {
+            let amount = dice.within(3_000, 6_000);
+            let cost = (10_000, 10_000);
+            (amount * 1_000_000_000 / 60, amount * 1_000, cost, (S / 10, 2 * S), whole)
+        }
         _ => {
             let total_milli = dice.within(3, 12) * 1_000;
             let supply = Supply::Seats { total_milli };
             let demand_millihertz = total_milli * dice.within(2, 6) / 4;
             let (cost, lasts_us) = ((1_000, 1_000), (S / 2, 4 * S));
-            return Rule { of, supply, cost, lasts_us, used_percent: whole, demand_millihertz };
+            let used_percent = whole;
+            let aside = false;
+            return Rule { of, supply, cost, lasts_us, used_percent, demand_millihertz, aside };
         }
     };
     let supply = Supply::Flow { rate_nano: rate_nano * 9_995 / 10_000, burst_milli: burst };
     let mean = u128::from(cost.0 + cost.1) / 2 * u128::from(used_percent.0 + used_percent.1) / 200;
     let hertz = u128::from(rate_nano) / 1_000 / mean.max(1);
     let demand_millihertz = hertz as u64 * dice.within(5, 30) / 10;
-    Rule { of, supply, cost, lasts_us, used_percent, demand_millihertz }
+    Rule { of, supply, cost, lasts_us, used_percent, demand_millihertz, aside: kind == 6 }
 }
 
 impl Plan {
+    /// For how many proxies the share is set aside: all that ever run, those that start
+    /// again included, for each begins with its part.
+    pub(crate) fn proxies(&self) -> u64 {
+        let crashes = self.faults.iter().filter(|it| matches!(it.1, Fault::Crash { .. }));
+        (self.nodes + crashes.count()) as u64
+    }
+
     /// A run with faults of all kinds.
     pub(crate) fn of(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
         let nodes = dice.within(2, 6) as usize;
         let count = dice.within(2, 3);
-        let first = dice.within(0, 5);
+        let first = dice.within(0, 6);
         let rules =
-            (0..count).map(|it| rule(&mut dice, it as usize, (first + it * 2 + it / 2) % 6));
+            (0..count).map(|it| rule(&mut dice, it as usize, (first + it * 2 + it / 2) % 7));
         let rules: Vec<_> = rules.collect();
         let net = Net {
             lost_ppm: dice.within(0, 150_000),
@@ -199,6 +226,7 @@ fn fault(dice: &mut Dice, nodes: usize, limits: usize) -> Fault {
         68..76 => Fault::LeaderCut { for_us: dice.within(3_100_000, 6 * S) },
         76..84 => Fault::Change { limit, percent: dice.within(30, 250) },
         84..87 => Fault::Reset { limit },
+        87..91 => Fault::Replace { limit, for_us: dice.within(S / 10, 4 * S) },
         _ => Fault::Shift,
     }
 }

@@ -26,6 +26,7 @@ fn schedules_that_broke_a_rule_hold_with_all_of_them() {
     assert_eq!(schedule::dead_with_a_level(None), 0);
     assert_eq!(schedule::push_to_one_who_is_cut_off(None), 0);
     assert_eq!(schedule::late_word_to_a_new_leader(None), 0);
+    assert_eq!(schedule::refund_of_what_was_refilled(None), 0);
 }
 
 #[test]
@@ -77,15 +78,33 @@ fn credits_of_an_idle_holder_go_to_one_who_needs_them() {
     bench.talk(0);
     bench.nodes[1].lease.want(5_000);
     bench.talk(1);
-    let Some(Applied::Denied(denied)) = bench.talk(1) else { panic!("there is too little") };
-    assert!(denied.retry_us <= 20_000, "{denied:?}");
+    assert_eq!(bench.talk(1), None, "it is not refused before that had the time to come back");
     let push = bench.push(0).unwrap();
     assert_eq!(bench.down(0, &push), Some(Applied::Granted));
     assert!(bench.nodes[0].lease.should_ask(bench.now_us), "what is over is told at once");
     bench.talk(0);
-    bench.pass_ms(20);
-    assert_eq!(bench.talk(1), Some(Applied::Granted));
+    let push = bench.push(1).unwrap();
+    assert_eq!(bench.down(1, &push), Some(Applied::Granted));
     assert_eq!(level(&bench, 1), 5_000);
+}
+
+#[test]
+fn what_is_called_in_and_does_not_come_is_waited_for_no_longer_than_a_request_waits() {
+    let mut bench = Bench::new(TEN, None);
+    bench.fetch(0, 8_000, 1);
+    bench.talk(0);
+    bench.nodes[1].lease.want(5_000);
+    bench.talk(1);
+    assert_eq!(bench.talk(1), None);
+    assert!(bench.push(0).is_some(), "the other is asked, and does not answer");
+    bench.now_us += 24_000;
+    assert_eq!(bench.leader.hurry(bench.now_us).len(), 0);
+    assert!(bench.leader.is_awaited());
+    bench.now_us += 1_000;
+    let denied = bench.leader.hurry(bench.now_us).remove(0).1;
+    let Some(Applied::Denied(denied)) = bench.down(1, &denied) else { panic!("{denied:?}") };
+    assert!(denied.retry_us <= 20_000, "{denied:?}");
+    assert!(!bench.leader.is_awaited());
 }
 
 #[test]
@@ -284,16 +303,21 @@ fn seats_come_back_when_they_are_free_and_when_their_holder_is_lost() {
     assert_eq!((level(&bench, 1), free(&bench)), (0, 1_000), "not enough for both");
     bench.fetch(1, 1_000, 2);
     assert_eq!((level(&bench, 1), free(&bench)), (1_000, 0));
+    let runs = bench.nodes[1].lease.take(bench.now_us, 1_000).unwrap();
     for hold in holds {
         bench.nodes[0].lease.settle(bench.now_us, hold, 1_000);
     }
     assert_eq!(level(&bench, 0), 3_000);
+    assert!(bench.nodes[0].lease.should_ask(bench.now_us), "the leader shall have them at once");
     // The first is never heard again; the other goes on.
     for _ in 0..5 {
         bench.pass_ms(1_700);
         bench.talk(1);
     }
     assert_eq!(free(&bench), 3_000);
+    bench.nodes[1].lease.settle(bench.now_us, runs, 1_000);
+    bench.talk(1);
+    assert_eq!(free(&bench), 4_000);
 }
 
 #[test]

@@ -27,7 +27,10 @@ pub(crate) fn run(plan: Plan, mutant: Option<Mutant>) -> Result<Outcome, String>
     let mut least_used_ppm = 1_000_000;
     for (limit, (_, supply)) in world.limits.iter().enumerate() {
         let Supply::Flow { rate_nano, .. } = *supply else { continue };
-        let had = rate_nano / 1_000_000 * ((end_us - measured_us) / S);
+        // What is set aside is not used while all is well.
+        let aside_ppm = u64::from(world.plan.rules[limit].aside_ppm());
+        let lent_nano = rate_nano / 1_000_000 * (1_000_000 - aside_ppm);
+        let had = lent_nano / 1_000_000 * ((end_us - measured_us) / S);
         let used = world.oracles[limit].charged_since(measured_us);
         // What lies ready at the end may be more than it was at the beginning.
         let slack = 3 * world.plan.rules[limit].cost.1;

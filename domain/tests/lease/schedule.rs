@@ -47,6 +47,8 @@ pub(crate) fn push_to_one_who_is_cut_off(mutant: Option<Mutant>) -> i128 {
     bench.talk(1);
     let push = bench.push(0).unwrap();
     bench.nodes[1].lease.unwant(6_000);
+    // It waits no longer.
+    bench.talk(1);
     bench.down(0, &push);
     bench.talk(0);
     // Whoever was refused comes first for a while.
@@ -84,6 +86,40 @@ pub(crate) fn late_word_to_a_new_leader(mutant: Option<Mutant>) -> i128 {
     bench.talk(1);
     bench.pass_ms(2_000);
     bench.fetch(1, 10_000, 3);
+    take_all(&mut bench, 1);
+    take_all(&mut bench, 0);
+    bench.over_milli()
+}
+
+/// A request runs for so long that what it took is refilled, and another takes that. What it
+/// did not use is not there a second time.
+pub(crate) fn refund_of_what_was_refilled(mutant: Option<Mutant>) -> i128 {
+    let mut bench = Bench::new(ten(1_000_000_000), mutant);
+    // Requests of this kind use all that they take: no room is kept for them.
+    for _ in 0..12 {
+        bench.fetch(0, 1_000, 2);
+        let hold = bench.take(0, 1_000).unwrap();
+        bench.nodes[0].lease.settle(bench.now_us, hold, 1_000);
+        bench.pass_ms(1_000);
+        bench.talk(0);
+    }
+    bench.pass_ms(1_000);
+    bench.fetch(0, 10_000, 3);
+    let hold = bench.take(0, 10_000).unwrap();
+    for _ in 0..9 {
+        bench.pass_ms(1_000);
+        bench.talk(0);
+    }
+    bench.fetch(1, 8_000, 3);
+    for _ in 0..8 {
+        let hold = bench.take(1, 1_000).unwrap();
+        bench.nodes[1].lease.settle(bench.now_us, hold, 1_000);
+    }
+    bench.talk(1);
+    bench.nodes[0].lease.settle(bench.now_us, hold, 0);
+    bench.talk(0);
+    bench.fetch(1, 10_000, 3);
+    bench.fetch(1, 5_000, 3);
     take_all(&mut bench, 1);
     take_all(&mut bench, 0);
     bench.over_milli()

@@ -1,5 +1,8 @@
 //! A fleet, its leaders and the net between, event by event.
 
+mod config;
+mod look;
+
 use super::{
     dice::Dice,
     node::{Clock, Node, Waiting, cost_of},
@@ -10,6 +13,7 @@ use domain::limit::{
     DRIFT_PPM, Holder, LeaseOf,
     lease::{
         leader::{Estate, Heard, Leader, Start},
+        lendable,
         mutant::Mutant,
     },
     message::{Grants, Sync},
@@ -38,6 +42,7 @@ enum Event {
     Elect,
     Configure { node: usize, limit: usize },
     Changed { limit: usize },
+    Create { limit: usize },
 }
 
 /// A control plane that leads, led, or believes that it does.
@@ -60,6 +65,8 @@ pub(crate) struct World {
     pub(crate) oracles: Vec<Oracle>,
     /// What the configuration says.
     pub(crate) limits: Vec<(LeaseOf, Supply)>,
+    /// Which of them there are not, for now.
+    gone: Vec<bool>,
     recorded: BTreeSet<Holder>,
     /// What the last leader left, if it ended as planned.
     estate: Option<Estate>,
@@ -85,7 +92,7 @@ impl World {
         let limits: Vec<_> = plan.rules.iter().map(|it| (it.of, it.supply)).collect();
         let nodes: Vec<_> =
             (0..plan.nodes).map(|it| Node::new(it, Clock::of(&mut dice), mutant)).collect();
-        let oracles = plan.rules.iter().map(|it| Oracle::new(it.of, it.supply)).collect();
+        let oracles = plan.rules.iter().map(|it| Oracle::new(it.of, it.supply, it.aside)).collect();
         let weights = vec![1; plan.nodes];
         let mut world = Self {
             plan,
@@ -93,6 +100,7 @@ impl World {
             nodes,
             chiefs: Vec::new(),
             oracles,
+            gone: vec![false; limits.len()],
             limits,
             recorded: BTreeSet::new(),
             estate: None,
@@ -135,10 +143,6 @@ impl World {
         Ok(())
     }
 
-    fn look(&self) -> Result<(), String> {
-        self.oracles.iter().enumerate().try_for_each(|(limit, it)| it.look(self, limit))
-    }
-
     fn at(&mut self, at_us: u64, event: Event) {
         self.count += 1;
         self.events.push(Reverse((at_us, self.count, event)));
@@ -162,10 +166,17 @@ impl World {
             Event::Start { node } => self.start(node),
             Event::Elect => self.elect(),
             Event::Configure { node, limit } => {
-                let (of, supply) = self.limits[limit];
-                self.nodes[node].configure(self.now_us, limit, of, supply);
+                if !self.gone[limit] {
+                    let (of, supply) = self.lent(limit);
+                    self.nodes[node].configure(self.now_us, limit, of, supply);
+                }
             }
-            Event::Changed { limit } => self.oracles[limit].change_is_over(self.now_us),
+            Event::Create { limit } => self.create(limit),
+            Event::Changed { limit } => {
+                if !self.oracles[limit].change_is_over(self.now_us) {
+                    self.after(500 * MS, Event::Changed { limit });
+                }
+            }
         }
     }
 
@@ -181,6 +192,12 @@ impl World {
 
     fn is_calm(&self) -> bool {
         self.plan.calm_us <= self.now_us
+    }
+
+    /// What of a limit is lent.
+    fn lent(&self, limit: usize) -> (LeaseOf, Supply) {
+        let (of, supply) = self.limits[limit];
+        (of, lendable(supply, self.plan.rules[limit].aside_ppm()))
     }
 
     // Requests.
@@ -219,9 +236,13 @@ impl World {
         if !self.nodes[node].up || self.now_us < self.nodes[node].paused_until_us {
             return;
         }
+        if self.gone[limit] {
+            return;
+        }
         let mut limits = vec![limit];
         if self.plan.joined && !self.is_calm() && self.dice.chance(300_000) {
             limits.push((limit + 1) % self.limits.len());
+            limits.retain(|it| !self.gone[*it]);
             limits.sort_unstable();
             limits.dedup();
         }
@@ -231,14 +252,16 @@ impl World {
         });
         let asks: Vec<_> = asks.collect();
         self.count += 1;
-        self.try_ask(node, Waiting { id: self.count, asks, short: 0, until_us: 0 });
+        self.try_ask(node, Waiting { id: self.count, asks, short: 0, until_us: 0 }, None);
     }
 
     /// Tries all limits; waits for the one that is short, or gives up.
-    fn try_ask(&mut self, node: usize, mut waiting: Waiting) {
+    /// `alone`: of this one it takes what the node has for itself.
+    fn try_ask(&mut self, node: usize, mut waiting: Waiting, alone: Option<usize>) {
         let now_us = self.now_us;
         let boot = self.nodes[node].boot;
-        match self.nodes[node].ask(now_us, waiting.id, &waiting.asks) {
+        let alone = alone.map(|it| (it, self.limits[it].1, self.plan.proxies()));
+        match self.nodes[node].ask(now_us, waiting.id, &waiting.asks, alone) {
             Ok(parts) => {
                 self.admitted += 1;
                 for (limit, of, incarnation, milli) in &parts {
@@ -289,7 +312,11 @@ impl World {
         }
         if let Some(index) = self.nodes[node].waiting.iter().position(|it| it.id == id) {
             let it = self.nodes[node].stop_waiting(index);
-            self.refuse(node, &it);
+            // Nobody answered: what a node has for itself is for that.
+            match self.plan.rules[it.short].aside {
+                true => self.try_ask(node, it.clone(), Some(it.short)),
+                false => self.refuse(node, &it),
+            }
         }
     }
 
@@ -297,7 +324,7 @@ impl World {
         let waiting: Vec<_> =
             (0..self.nodes[node].waiting.len()).map(|_| self.nodes[node].stop_waiting(0)).collect();
         for it in waiting {
-            self.try_ask(node, it);
+            self.try_ask(node, it, None);
         }
     }
 
@@ -313,8 +340,10 @@ impl World {
             rules.iter().map(|it| self.dice.within(it.used_percent.0, it.used_percent.1)).collect();
         let used = |limit: usize, milli: u64| milli * draw[limit] / 100;
         self.nodes[node].settle(self.now_us, id, used);
+        let local = self.nodes[node].clock.at(self.now_us);
         for (limit, milli) in self.asks.remove(&id).unwrap_or_default() {
-            self.oracles[limit].settle(id, used(limit, milli));
+            let charged = self.nodes[node].leases[limit].view(local).live;
+            self.oracles[limit].settle(self.now_us, id, used(limit, milli), charged);
         }
     }
 
@@ -469,8 +498,10 @@ impl World {
         let mut leader = Leader::new(local, epoch, start);
         break_leader(&mut leader, self.mutant);
         self.estate.take().into_iter().for_each(|it| leader.inherit(it));
-        for (of, supply) in &self.limits {
-            leader.set(local, *of, *supply, 0);
+        for (limit, (of, supply)) in self.limits.iter().enumerate() {
+            if !self.gone[limit] {
+                leader.set(local, *of, *supply, self.plan.rules[limit].aside_ppm());
+            }
         }
         let chief =
             Chief { leader, clock, alive: true, renews: true, until_us: self.now_us + LEAD_US };
@@ -487,7 +518,8 @@ impl World {
     // Faults.
 
     fn start(&mut self, node: usize) {
-        self.nodes[node].start(self.now_us, node, &self.limits);
+        let lent: Vec<_> = (0..self.limits.len()).map(|it| self.lent(it)).collect();
+        self.nodes[node].start(self.now_us, node, &lent);
         self.nodes[node].chief = self.chiefs.len() - 1;
         let boot = self.nodes[node].boot;
         let wait = self.dice.within(0, 500 * MS);
@@ -543,49 +575,8 @@ impl World {
             }
             Fault::Change { limit, percent } => self.change(limit, percent),
             Fault::Reset { limit } => self.reset(limit),
+            Fault::Replace { limit, for_us } => self.replace(limit, for_us),
             Fault::Shift => self.shift(),
-        }
-    }
-
-    fn change(&mut self, limit: usize, percent: u64) {
-        let part = |it: u64| (it * percent / 100).max(1);
-        let (of, _) = self.limits[limit];
-        let supply = match self.plan.rules[limit].supply {
-            Supply::Flow { rate_nano, burst_milli } => {
-                let largest = self.plan.rules[limit].cost.1;
-                Supply::Flow {
-                    rate_nano: part(rate_nano),
-                    burst_milli: part(burst_milli).max(largest),
-                }
-            }
-            Supply::Seats { total_milli } | Supply::Window { total_milli } => {
-                Supply::Seats { total_milli: (part(total_milli) / 1_000).max(1) * 1_000 }
-            }
-        };
-        self.limits[limit] = (of, supply);
-        self.oracles[limit].change(self.now_us, supply);
-        self.after(30 * S, Event::Changed { limit });
-        self.configure(limit);
-    }
-
-    fn reset(&mut self, limit: usize) {
-        self.limits[limit].0.generation += 1;
-        let (of, supply) = self.limits[limit];
-        self.oracles[limit].reset(self.now_us, of, supply);
-        self.configure(limit);
-    }
-
-    fn configure(&mut self, limit: usize) {
-        let (of, supply) = self.limits[limit];
-        let now_us = self.now_us;
-        for it in self.chiefs.iter_mut().filter(|it| it.alive && it.renews) {
-            it.leader.set(it.clock.at(now_us), of, supply, 0);
-        }
-        let last = self.chiefs.len() - 1;
-        self.push(last);
-        for node in 0..self.nodes.len() {
-            let wait = self.dice.within(MS, 2 * S);
-            self.after(wait, Event::Configure { node, limit });
         }
     }
 }

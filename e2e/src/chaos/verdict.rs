@@ -2,18 +2,21 @@
 
 use super::{
     BUCKET_KEY, CALENDAR, CALENDAR_KEY, CHANGING_KEY, RPM, SEATS, SEATS_KEY, STRICT, STRICT_KEY,
-    TOKENS_KEY, TPM, faults::Schedule,
+    TOKENS_KEY, TPM,
+    books::Books,
+    calm::Calm,
+    faults::Schedule,
+    story::{Dial, Story},
 };
 use crate::{
     demo::ledger::Entry,
     fleet::Fleet,
-    judge::{Arrival, most_within, overdrawn},
+    judge::{Arrival, Excuse, Phase, most_within, overdrawn_in, without},
 };
 use anyhow::Result;
+use runtime::clock::unix_ms;
 use std::collections::BTreeMap;
 
-/// Threads of a proxy that can stand between a decision and its first byte when it is stopped.
-const THREADS: u64 = 2;
 const MINUTE_US: u64 = 60_000_000;
 /// A request that was let through at a window's end arrives a little later.
 const ON_THE_WAY_MS: i64 = 1_000;
@@ -23,107 +26,169 @@ const ON_THE_WAY_MS: i64 = 1_000;
 pub struct Verdict {
     /// Promises that were broken, each in words.
     pub broken: Vec<String>,
-    /// Used share of the bucket, of the tokens and of the changing limit while nothing was wrong.
-    pub calm: Calm,
+    /// How much each limit was exceeded by, in its own units, before anything is excused.
+    pub over: BTreeMap<&'static str, f64>,
+    /// How much of the rates was used while nothing was wrong, before the faults and (in
+    /// the long run) after them.
+    pub calm: Vec<Calm>,
     /// Requests that reached the upstream.
     pub served: usize,
+    /// What became of them in the control plane's books.
+    pub books: Books,
     /// What went wrong, in order.
     pub faults: Vec<String>,
+    /// How long the lowered limit was judged by, in milliseconds.
+    pub low_ms: i64,
     /// What the leader itself found to be too much, in thousandths of units.
     pub over_milli: u64,
 }
 
-/// A moment by the upstream's clock.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Mark(u64);
-
-/// How much of each rate was used while nothing was wrong.
-#[derive(Debug, Clone, Copy)]
-pub struct Calm {
-    /// Of the requests per minute.
-    pub requests: f64,
-    /// Of the tokens per minute.
-    pub tokens: f64,
-}
-
-pub(super) async fn mark(fleet: &Fleet) -> Result<Mark> {
-    let entries = fleet.witness.ledger().await?;
-    Ok(Mark(entries.iter().map(|it| it.arrived_us).max().unwrap_or(0)))
-}
-
-fn tokens_of(it: &Entry) -> u64 {
+pub(super) fn tokens_of(it: &Entry) -> u64 {
     it.input_tokens + it.output_tokens
 }
 
-pub(super) async fn calm(fleet: &Fleet, since: Mark) -> Result<Calm> {
-    let until = mark(fleet).await?.0;
-    let minutes = until.saturating_sub(since.0) as f64 / MINUTE_US as f64;
-    let share = |arrivals: &[Arrival], per_minute: u64| {
-        let within = arrivals.iter().filter(|it| it.at_us > since.0 && it.at_us <= until);
-        within.map(|it| it.units).sum::<u64>() as f64 / (per_minute as f64 * minutes)
-    };
-    Ok(Calm {
-        requests: share(&fleet.arrivals(BUCKET_KEY).await?, RPM),
-        tokens: share(&fleet.arrivals_in(TOKENS_KEY, tokens_of).await?, TPM),
-    })
+/// Gathers what is over, with and without what is excused.
+struct Scales {
+    dial: Dial,
+    excuses: Vec<Excuse>,
+    broken: Vec<String>,
+    over: BTreeMap<&'static str, f64>,
 }
 
-pub(super) async fn judge(fleet: &Fleet, schedule: &Schedule, calm: Calm) -> Result<Verdict> {
-    let excused = (schedule.pauses * THREADS) as f64;
-    let mut broken = Vec::new();
-    let mut hold = |what: &str, found: f64, most: f64| {
-        if found > most + 1e-6 {
-            broken.push(format!("{what}: {found:.2}, and at most {most:.2} is promised"));
+impl Scales {
+    fn weigh(&mut self, limit: &'static str, what: &str, raw: f64, excused: f64) {
+        let over = self.over.entry(limit).or_default();
+        *over = over.max(raw);
+        if excused > 1e-6 {
+            self.broken.push(format!("{limit}: {excused:.2} {what} beyond what is promised"));
         }
-    };
-    let bucket = fleet.arrivals(BUCKET_KEY).await?;
-    hold("requests beyond the bucket", overdrawn(&bucket, RPM, RPM), excused);
-    let changing = fleet.arrivals(CHANGING_KEY).await?;
-    hold("requests beyond the greater of the two limits", overdrawn(&changing, RPM, RPM), excused);
-    let tokens = fleet.arrivals_in(TOKENS_KEY, tokens_of).await?;
-    let largest = tokens.iter().map(|it| it.units).max().unwrap_or(0) as f64;
-    hold("tokens beyond the bucket", overdrawn(&tokens, TPM, TPM), excused * largest);
-    let strict = fleet.arrivals(STRICT_KEY).await?;
-    let most = most_within(&strict, MINUTE_US) as f64;
-    hold("requests in some minute", most, STRICT as f64 + excused);
-    let entries = fleet.witness.ledger().await?;
-    for (minute, count) in by_minute(&entries) {
-        hold(&format!("requests in minute {minute}"), count as f64, CALENDAR as f64 + excused);
     }
-    let seats = SEATS + schedule.cut_off * SEATS + schedule.pauses * THREADS;
-    hold("requests at the same time", most_at_once(&entries) as f64, seats as f64);
+
+    fn bucket(&mut self, limit: &'static str, arrivals: &[Arrival], phases: &[Phase]) {
+        let raw = overdrawn_in(arrivals, phases, &[]);
+        let excused = overdrawn_in(arrivals, phases, &self.excuses);
+        self.weigh(limit, "units", raw, excused);
+    }
+
+    fn window(&mut self, limit: &'static str, arrivals: &[Arrival], most: u64) {
+        let over =
+            |arrivals: &[Arrival]| most_within(arrivals, MINUTE_US).saturating_sub(most) as f64;
+        let raw = over(arrivals);
+        let excused = over(&without(arrivals, &self.excuses));
+        self.weigh(limit, "requests in some minute", raw, excused);
+    }
+
+    fn calendar(&mut self, limit: &'static str, entries: &[Entry], most: u64) {
+        let mine: Vec<_> = entries.iter().filter(|it| it.model == limit).collect();
+        let arrival = |it: &&Entry| Arrival { at_us: it.arrived_us, units: 1 };
+        let arrivals: Vec<_> = mine.iter().map(arrival).collect();
+        let kept = without(&arrivals, &self.excuses);
+        let kept: std::collections::BTreeSet<u64> = kept.iter().map(|it| it.at_us).collect();
+        let over = |at_ms: Vec<i64>| {
+            let minutes = by_minute(&at_ms, most);
+            let worst = minutes.values().map(|it| it.saturating_sub(most)).max();
+            worst.unwrap_or(0) as f64
+        };
+        let raw = over(mine.iter().map(|it| it.at_ms).collect());
+        let those = mine.iter().filter(|it| kept.contains(&it.arrived_us));
+        let excused = over(those.map(|it| it.at_ms).collect());
+        self.weigh(limit, "requests in some minute of the calendar", raw, excused);
+    }
+
+    fn seats(&mut self, limit: &'static str, entries: &[Entry], story: &Story) {
+        let dial = self.dial;
+        let raw = most_beyond(entries, |_| SEATS);
+        let excused = most_beyond(entries, |at_us| story.seats(dial, at_us));
+        self.weigh(limit, "requests at the same time", raw as f64, excused as f64);
+    }
+}
+
+pub(super) async fn judge(
+    fleet: &Fleet,
+    schedule: &Schedule,
+    calm: Vec<Calm>,
+    books: Books,
+) -> Result<Verdict> {
+    let (entries, story) = (fleet.witness.ledger().await?, &schedule.story);
+    let dial = Dial::of(&entries);
+    let of = |model: &str, units: fn(&Entry) -> u64| -> Vec<_> {
+        let mine = entries.iter().filter(|it| it.model == model);
+        mine.map(|it| Arrival { at_us: it.arrived_us, units: units(it) }).collect()
+    };
+    let always = |amount| [Phase { from_us: 0, amount }];
+    let mut scales =
+        Scales { dial, excuses: story.excuses(dial), broken: Vec::new(), over: BTreeMap::new() };
+    scales.bucket(BUCKET_KEY, &of(BUCKET_KEY, |_| 1), &always(RPM));
+    scales.bucket(CHANGING_KEY, &of(CHANGING_KEY, |_| 1), &story.phases(dial));
+    scales.bucket(TOKENS_KEY, &of(TOKENS_KEY, tokens_of), &always(TPM));
+    scales.window(STRICT_KEY, &of(STRICT_KEY, |_| 1), STRICT);
+    scales.calendar(CALENDAR_KEY, &entries, CALENDAR);
+    let seats: Vec<_> = entries.iter().filter(|it| it.model == SEATS_KEY).cloned().collect();
+    scales.seats(SEATS_KEY, &seats, story);
+    let Scales { mut broken, over, .. } = scales;
+    broken.extend(calm.iter().flat_map(Calm::wasted));
+    broken.extend(books.broken.iter().cloned());
     let status = fleet.admin.limit_status().await?;
     Ok(Verdict {
         broken,
+        over,
         calm,
         served: entries.len(),
+        books,
         faults: schedule.log.clone(),
+        low_ms: story.low_ms(unix_ms()),
         over_milli: status.statuses.iter().map(|it| it.over_milli).sum(),
     })
 }
 
-/// Requests of the calendar's key in each minute, without those that may still belong to
-/// the minute before.
-fn by_minute(entries: &[Entry]) -> BTreeMap<i64, u64> {
-    let mut minutes = BTreeMap::new();
-    for it in entries.iter().filter(|it| it.model == CALENDAR_KEY) {
-        if it.at_ms.rem_euclid(60_000) >= ON_THE_WAY_MS {
-            *minutes.entry(it.at_ms.div_euclid(60_000)).or_insert(0) += 1;
-        }
+/// Requests in each minute. One that came in a minute's first second may still belong to
+/// the minute before: it is counted where there is room for it, so that two minutes side by
+/// side never have more than twice the limit.
+fn by_minute(at_ms: &[i64], most: u64) -> BTreeMap<i64, u64> {
+    let mut minutes: BTreeMap<i64, (u64, u64)> = BTreeMap::new();
+    for at_ms in at_ms {
+        let (early, late) = minutes.entry(at_ms.div_euclid(60_000)).or_default();
+        *if at_ms.rem_euclid(60_000) < ON_THE_WAY_MS { early } else { late } += 1;
     }
-    minutes
+    let mut counts: BTreeMap<i64, u64> = BTreeMap::new();
+    for (minute, (early, late)) in minutes {
+        let before = counts.entry(minute - 1).or_default();
+        let moved = early.min(most.saturating_sub(*before));
+        *before += moved;
+        *counts.entry(minute).or_default() += early - moved + late;
+    }
+    counts
 }
 
-fn most_at_once(entries: &[Entry]) -> u64 {
-    let mine = entries.iter().filter(|it| it.model == SEATS_KEY);
+/// The most that ran at once beyond what may run at that moment.
+fn most_beyond(entries: &[Entry], may: impl Fn(u64) -> u64) -> u64 {
     // An end comes before a beginning of the same microsecond.
     let mut steps: Vec<(u64, bool)> =
-        mine.flat_map(|it| [(it.arrived_us, true), (it.ended_us, false)]).collect();
+        entries.iter().flat_map(|it| [(it.arrived_us, true), (it.ended_us, false)]).collect();
     steps.sort_unstable();
     let (mut now, mut most) = (0u64, 0);
-    for (_, begins) in steps {
+    for (at_us, begins) in steps {
         now = if begins { now + 1 } else { now.saturating_sub(1) };
-        most = most.max(now);
+        if begins {
+            most = most.max(now.saturating_sub(may(at_us)));
+        }
     }
     most
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_minutes_first_second_counts_for_whichever_minute_has_room() {
+        let at = |minute: i64, ms: i64, count: usize| vec![minute * 60_000 + ms; count];
+        let of = |parts: &[Vec<i64>]| by_minute(&parts.concat(), 10);
+        let fine = of(&[at(0, 30_000, 9), at(1, 500, 1), at(1, 30_000, 10)]);
+        assert_eq!(fine.values().copied().collect::<Vec<_>>(), [0, 10, 10]);
+        let over = of(&[at(0, 30_000, 10), at(1, 500, 2), at(1, 30_000, 9)]);
+        assert_eq!(over.values().max(), Some(&11));
+        let both = of(&[at(0, 30_000, 5), at(1, 500, 17)]);
+        assert_eq!(both.values().max(), Some(&12), "{both:?}");
+    }
 }

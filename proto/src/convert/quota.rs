@@ -247,6 +247,7 @@ fn chunk_grant_to(grant: &ChunkGrant) -> v1::ChunkGrant {
         credit_milli: grant.credit_milli,
         denied: grant.denied.map(denied_to),
         call_in: grant.call_in,
+        call_in_milli: grant.call_in_milli,
         free_milli: grant.free_milli,
         used_ppm: grant.used_ppm,
     }
@@ -261,6 +262,7 @@ fn chunk_grant_from(wire: &v1::ChunkGrant) -> Result<ChunkGrant, Invalid> {
         credit_milli: wire.credit_milli,
         denied: wire.denied.map(denied_from).transpose()?,
         call_in: wire.call_in,
+        call_in_milli: wire.call_in_milli,
         free_milli: wire.free_milli,
         used_ppm: wire.used_ppm,
     })
@@ -269,6 +271,7 @@ fn chunk_grant_from(wire: &v1::ChunkGrant) -> Result<ChunkGrant, Invalid> {
 fn denied_to(denied: Denied) -> v1::QuotaDenied {
     let reason = match denied.why {
         Why::Exhausted => v1::QuotaDeniedReason::Exhausted,
+        Why::Moving => v1::QuotaDeniedReason::Moving,
         Why::Learning => v1::QuotaDeniedReason::Learning,
         Why::Unknown => v1::QuotaDeniedReason::Unknown,
         Why::Unavailable => v1::QuotaDeniedReason::Unavailable,
@@ -279,6 +282,7 @@ fn denied_to(denied: Denied) -> v1::QuotaDenied {
 fn denied_from(wire: v1::QuotaDenied) -> Result<Denied, Invalid> {
     let why = match v1::QuotaDeniedReason::try_from(wire.reason) {
         Ok(v1::QuotaDeniedReason::Exhausted) => Why::Exhausted,
+        Ok(v1::QuotaDeniedReason::Moving) => Why::Moving,
         Ok(v1::QuotaDeniedReason::Learning) => Why::Learning,
         Ok(v1::QuotaDeniedReason::Unknown) => Why::Unknown,
         // A reason of a later version: one bad word must not cost the whole message.

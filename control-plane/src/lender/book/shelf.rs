@@ -27,9 +27,10 @@ impl Book {
 
     /// Takes a limit as it is in the catalog now.
     fn set(&mut self, now: Now, limit: Arc<Limit>, out: &mut Out) {
-        let Some(supply) = Supply::of(&limit) else { return };
         let id = limit.id;
+        let Some(supply) = Supply::of(&limit) else { return self.forget(now, id, out) };
         let of = LeaseOf { limit: id, generation: limit.generation };
+        self.part(now, of, supply, out);
         let before = self.active.remove(&id);
         let crossed = before.as_ref().filter(|it| it.of == of).map(|it| it.crossed);
         let kept = before.filter(|it| it.of == of).map(|it| it.lent);
@@ -57,6 +58,22 @@ impl Book {
         let crossed = crossed.unwrap_or_default();
         self.active.insert(id, Active { limit, of, lent, crossed, heard_us: now.us });
         self.roll(now, id, out);
+    }
+
+    /// Parts from how a limit was lent before, where that does not go on: what was lent in
+    /// the other way is void, and nobody is to be lent more of it.
+    fn part(&mut self, now: Now, of: LeaseOf, supply: Supply, out: &mut Out) {
+        let Some(before) = self.active.get(&of.limit) else { return };
+        let over = match (&before.lent, supply) {
+            (Lent::Lease, Supply::Window { .. }) => true,
+            // From one bucket to the next is the leader's own business.
+            (Lent::Lease, Supply::Flow { .. } | Supply::Seats { .. }) => false,
+            (Lent::Window(_), Supply::Window { .. }) => before.of != of,
+            (Lent::Window(_), Supply::Flow { .. } | Supply::Seats { .. }) => true,
+        };
+        if over {
+            self.forget(now, of.limit, out);
+        }
     }
 
     /// Opens the window in which a limit is now.
@@ -87,6 +104,10 @@ impl Book {
             return;
         };
         let wanted = windowed.wanted();
+        match windowed.is_awaited() {
+            true => self.awaited.insert(id),
+            false => self.awaited.remove(&id),
+        };
         let orders = wanted.orders.into_iter();
         out.errands.extend(orders.map(|(order, sort)| Errand::Window(order, sort)));
         for (holder, grant) in wanted.sends {

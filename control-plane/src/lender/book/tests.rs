@@ -1,10 +1,12 @@
 use super::*;
 use domain::{
-    catalog::{Action, Catalog, Measure, Mode, Period, Rule, Subject},
+    catalog::{Action, CalendarPeriod, Catalog, Measure, Mode, Period, Rule, Subject},
     id::ProxyId,
     limit::{
         bucket::Plain,
+        budget::message::ChunkEntry,
         lease::{node::Lease, session::Session},
+        message::Why,
         supply::Supply,
     },
     snapshot::Snapshot,
@@ -34,8 +36,12 @@ fn limit(number: u64) -> Limit {
 }
 
 fn catalog(limits: u64) -> Arc<Published> {
+    published((0..limits).map(limit))
+}
+
+fn published(limits: impl IntoIterator<Item = Limit>) -> Arc<Published> {
     let mut catalog = Catalog::default();
-    (0..limits).for_each(|it| catalog.limits.insert(Arc::new(limit(it))));
+    limits.into_iter().for_each(|it| catalog.limits.insert(Arc::new(it)));
     let snapshot = Snapshot::build(catalog, 1).unwrap();
     Arc::new(Published { incarnation: Uuid::nil(), snapshot, hash: [0; 32] })
 }
@@ -241,4 +247,93 @@ fn a_limit_that_is_younger_than_the_leader_begins_full_even_after_a_crash() {
     };
     assert_eq!(free(&mut book, 0), 0, "what was lent of it before is not known");
     assert!(0 < free(&mut book, 1), "nobody can have been lent anything of it");
+}
+
+/// The first limit, of another generation and counted by the calendar.
+fn daily(generation: u32) -> Limit {
+    let rule = Rule::Calendar {
+        measure: Measure::Requests,
+        amount: NonZeroU64::new(9).unwrap(),
+        period: CalendarPeriod::Day,
+        calendar: Box::default(),
+    };
+    Limit { generation, rule: rule.into(), ..limit(0) }
+}
+
+#[test]
+fn a_bucket_that_becomes_a_calendar_limit_lends_no_more_by_leases() {
+    let (mut book, mut proxy) = (book(1), Proxy::new(1, 1));
+    let mut out = Out::default();
+    book.greet(now(SECOND), proxy.holder, &mut out);
+    book.done(now(SECOND), Done::Recorded(vec![proxy.holder]), &mut out);
+    proxy.take(SECOND, &out);
+    for _ in 0..2 {
+        proxy.spend(SECOND);
+        let mut out = Out::default();
+        book.hear(now(SECOND), proxy.holder, proxy.say(SECOND, false), &mut out);
+        proxy.take(SECOND, &out);
+    }
+    let old = LeaseOf { limit: limit(0).id, generation: 0 };
+    assert!(proxy.leases[0].view(SECOND).live);
+    let mut out = Out::default();
+    book.take(now(SECOND), published([daily(1)]), &mut out);
+    assert_eq!(book.leader.status(SECOND, old), None, "the old pool is still there");
+    proxy.take(SECOND, &out);
+    assert!(!proxy.leases[0].view(SECOND).live, "the lease was not called back");
+    proxy.leases[0].want(1_000);
+    let mut out = Out::default();
+    book.hear(now(SECOND), proxy.holder, proxy.say(SECOND, false), &mut out);
+    proxy.take(SECOND, &out);
+    assert!(!proxy.leases[0].view(SECOND).live, "it was lent again");
+    assert_eq!(book.leave(now(SECOND)), Some(Estate::default()));
+}
+
+#[test]
+fn a_calendar_limit_that_becomes_a_bucket_keeps_no_window() {
+    let term = Arc::new(Term::of_a_test(1));
+    let mut book = Book::open(now(SECOND), term, published([daily(0)]), false);
+    let proxy = Proxy::new(1, 0).holder;
+    let chunk = |generation| ChunkEntry {
+        of: LeaseOf { limit: limit(0).id, generation },
+        window: None,
+        seq: 1,
+        level_milli: 0,
+        reserved_milli: 0,
+        spent_milli: 0,
+        denied: 0,
+        demand_milli_per_s: 0,
+        need_milli: 1_000,
+        least_milli: 1_000,
+        give_back_seq: 1,
+        give_back_milli: 0,
+        owed_milli: 0,
+    };
+    let mut out = Out::default();
+    book.greet(now(SECOND), proxy, &mut out);
+    book.done(now(SECOND), Done::Recorded(vec![proxy]), &mut out);
+    let say = |number, generation| Sync {
+        epoch: 1,
+        number,
+        sent_us: SECOND,
+        whole: true,
+        entries: Vec::new(),
+        chunks: vec![chunk(generation)],
+    };
+    book.hear(now(SECOND), proxy, say(1, 0), &mut out);
+    assert_eq!(book.ends.len(), 1);
+    // Another day of another generation, and then no day at all.
+    book.take(now(SECOND), published([daily(1)]), &mut out);
+    assert_eq!(book.ends.len(), 1);
+    book.take(now(SECOND), published([Limit { generation: 2, ..limit(0) }]), &mut out);
+    assert!(book.ends.is_empty(), "its window is still rolled on");
+    let now_of = LeaseOf { limit: limit(0).id, generation: 2 };
+    assert!(book.leader.status(SECOND, now_of).is_some());
+    // Who has not heard of it yet is told so, and does not wait for an answer in vain.
+    let mut out = Out::default();
+    book.hear(now(SECOND), proxy, say(2, 0), &mut out);
+    let told = out.sends.iter().flat_map(|(_, it)| &it.chunks);
+    assert_eq!(
+        told.filter_map(|it| it.denied).map(|it| it.why).collect::<Vec<_>>(),
+        [Why::Unknown]
+    );
 }

@@ -7,7 +7,7 @@ use crate::{
     store::{WindowKey, WindowOrder, WindowState},
 };
 use domain::{
-    catalog::{Mode, Rule},
+    catalog::{Measure, Mode, Rule},
     limit::{
         Holder, LeaseOf,
         budget::{
@@ -87,6 +87,9 @@ impl Windowed {
             (self.allowed_milli, self.seen) = (self.total_milli, false);
         }
         self.now = Some(span);
+        if rule.measure() == Some(Measure::Requests) {
+            self.fund.returns_nothing();
+        }
         let left_us = span.ends_ms.map(|it| left_us(it, now.unix_ms));
         self.effects.extend(self.fund.open(now.us, span.window, left_us));
     }
@@ -120,6 +123,11 @@ impl Windowed {
     pub(super) fn tick(&mut self, now: Now) -> bool {
         self.effects.extend(self.fund.tick(now.us));
         !self.effects.is_empty()
+    }
+
+    /// Whether somebody waits for something of it.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.fund.is_awaited()
     }
 
     pub(super) fn close(&mut self) {
@@ -193,6 +201,7 @@ pub(super) fn unknown(entry: &ChunkEntry) -> ChunkGrant {
         credit_milli: 0,
         denied: Some(Denied { retry_us: UNKNOWN_RETRY_US, why: Why::Unknown }),
         call_in: false,
+        call_in_milli: 0,
         free_milli: 0,
         used_ppm: 0,
     }
@@ -211,7 +220,7 @@ fn left_us(ends_ms: i64, unix_ms: i64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::{catalog::Measure, id::LimitId};
+    use domain::id::LimitId;
     use std::num::NonZeroU64;
     use uuid::Uuid;
 

@@ -19,20 +19,27 @@ pub(crate) struct Shortfall {
     pub(crate) left_milli: u64,
     /// When there is enough; `None`: never by waiting.
     pub(crate) retry_after: Option<Duration>,
+    /// There is enough, but others hold it for the moment.
+    pub(crate) moving: bool,
 }
 
-/// Parts of a budget that proxies hold and do not need come back within about this time.
-const GIVEN_BACK_WITHIN: Duration = Duration::from_secs(3);
-
 impl Shortfall {
+    /// Whether a limit is a budget, which is another error to callers' programs than a rate.
+    pub(crate) fn is_budget(rule: &Rule) -> bool {
+        match rule {
+            Rule::Grant { .. } => true,
+            Rule::Calendar { measure, .. } => *measure == Measure::Cost,
+            Rule::Bucket { .. }
+            | Rule::WindowStrict { .. }
+            | Rule::TokensPerRequest { .. }
+            | Rule::InFlight { .. } => false,
+        }
+    }
+
     /// Rates and budgets are different errors to callers' programs.
     pub(super) fn kind(&self) -> ErrorKind {
-        // What others hold and may give back makes no budget exhausted.
-        let over = self.retry_after.is_none_or(|it| GIVEN_BACK_WITHIN < it);
         match (&*self.limit.rule, self.limit.rule.measure()) {
-            (Rule::Calendar { .. }, Some(Measure::Cost)) | (Rule::Grant { .. }, _) if over => {
-                ErrorKind::BudgetExhausted
-            }
+            (rule, _) if Self::is_budget(rule) => ErrorKind::BudgetExhausted,
             (_, Some(Measure::Tokens(_) | Measure::Cost)) => ErrorKind::TokensLimited,
             (_, Some(Measure::Requests) | None) => ErrorKind::RequestsLimited,
         }
@@ -41,9 +48,13 @@ impl Shortfall {
 
 impl fmt::Display for Shortfall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { limit, asked_milli, left_milli, retry_after } = self;
+        let Self { limit, asked_milli, left_milli, retry_after, moving } = self;
         let amount = |milli: u64| words::amount(&limit.rule, milli);
-        write!(f, "{} is used up", words::limit(limit))?;
+        let state = match moving {
+            true => "is in use by running requests, or held by other proxies",
+            false => "is used up",
+        };
+        write!(f, "{} {state}", words::limit(limit))?;
         let (left, asked) = (amount(*left_milli), amount(whole(*asked_milli)));
         match limit.rule.measure() {
             // A request is one request: how much it takes needs no saying.
@@ -204,6 +215,7 @@ mod tests {
             asked_milli: 900_500,
             left_milli: 300_999,
             retry_after: Some(Duration::from_millis(36_001)),
+            moving: false,
         };
         assert_eq!(
             short.to_string(),
@@ -223,11 +235,39 @@ mod tests {
             asked_milli: 1,
             left_milli: 0,
             retry_after: None,
+            moving: false,
         };
         let refusal = Refusal::Limited(Box::new(short));
         assert_eq!(refusal.kind(), ErrorKind::BudgetExhausted);
         assert!(refusal.is_final(Dialect::OpenAi));
         assert!(refusal.to_string().starts_with("this gateway's limit of $5 in all is used up"));
+    }
+
+    #[test]
+    fn what_others_hold_for_a_moment_is_not_said_to_be_used_up() {
+        let short = Shortfall {
+            limit: limit(Subject::Everything, tokens()),
+            asked_milli: 4_108_000,
+            left_milli: 5_000,
+            retry_after: Some(Duration::from_secs(1)),
+            moving: true,
+        };
+        assert_eq!(
+            short.to_string(),
+            "this gateway's limit of 1000 tokens per minute is in use by running requests, or \
+             held by other proxies: 5 tokens left, and this request takes up to 4108 tokens; try \
+             again in 1 s"
+        );
+        // A window's end that is near makes a budget no rate.
+        let measure = Measure::Cost;
+        let grant = Rule::Grant { measure, amount: n(5_000_000) };
+        let short = Shortfall {
+            limit: limit(Subject::Everything, grant),
+            retry_after: Some(Duration::from_secs(2)),
+            moving: false,
+            ..short
+        };
+        assert_eq!(short.kind(), ErrorKind::BudgetExhausted);
     }
 
     #[test]

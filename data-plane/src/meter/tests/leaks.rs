@@ -114,7 +114,12 @@ fn four_threads_of_waiters_all_get_their_turn() {
             let Ok(held) = tokio::time::timeout(patience, ask(meter, &both)).await else {
                 continue;
             };
-            let held = held.unwrap();
+            let held = match held {
+                Ok(held) => held,
+                // A busy machine may take longer than the leader is waited for.
+                Err(short) if short.why == ShortWhy::Unanswered => continue,
+                Err(short) => panic!("{short:?}"),
+            };
             most.fetch_max(1 + running.fetch_add(1, Ordering::SeqCst), Ordering::SeqCst);
             tokio::task::yield_now().await;
             running.fetch_sub(1, Ordering::SeqCst);

@@ -192,7 +192,8 @@ impl Stage {
 
     async fn session(&self) {
         let (mut renew, mut tick) =
-            (interval(Duration::from_secs(2)), interval(Duration::from_millis(50)));
+            (interval(Duration::from_secs(2)), interval(Duration::from_millis(5)));
+        let mut ticks = 0u32;
         loop {
             tokio::select! {
                 () = self.meter.asked() => {
@@ -201,7 +202,14 @@ impl Stage {
                 }
                 _ = renew.tick() => self.post(self.meter.renewals().into()).await,
                 _ = tick.tick() => {
-                    let pushes = self.leader.lock().unwrap().tick(self.now_us());
+                    ticks += 1;
+                    let now_us = self.now_us();
+                    let mut leader = self.leader.lock().unwrap();
+                    let pushes = match ticks.is_multiple_of(10) {
+                        true => leader.tick(now_us),
+                        false => leader.hurry(now_us),
+                    };
+                    drop(leader);
                     for (_, grants) in pushes {
                         self.deliver(&grants);
                     }

@@ -133,7 +133,12 @@ async fn a_silent_leader_is_waited_for_fifty_milliseconds_and_a_lost_one_not_at_
             let began = Instant::now();
             let refused = crowd(&stage.meter, &[&limit], 4).await;
             let whys = refused.iter().map(|it| it.as_ref().unwrap_err().why);
-            assert!(whys.into_iter().all(|it| it == ShortWhy::Disconnected));
+            assert!(
+                whys.into_iter().all(|it| it == ShortWhy::Unanswered),
+                "it is there, and silent"
+            );
+            let wait = refused[0].as_ref().unwrap_err().retry_after;
+            assert_eq!(wait, Some(Duration::from_millis(200)));
             assert_eq!(began.elapsed(), Duration::from_millis(50));
             let began = Instant::now();
             let one = [&limit];

@@ -78,7 +78,7 @@ async fn who_waits_is_asked_for_within_a_millisecond_and_together() {
     let began = Instant::now();
     let (crowd, said) = tokio::join!(crowd, said(&mut quota, Duration::from_millis(100)));
     assert_eq!(began.elapsed(), Duration::from_millis(100));
-    assert!(crowd.iter().all(|it| it.as_ref().unwrap_err().why == ShortWhy::Disconnected));
+    assert!(crowd.iter().all(|it| it.as_ref().unwrap_err().why == ShortWhy::Unanswered));
     assert_eq!(said.len(), 1, "nobody waits for a second answer");
     assert_eq!(said[0].entries[0].need_milli, 30_000);
     assert!(!said[0].whole);

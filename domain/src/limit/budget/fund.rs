@@ -7,6 +7,7 @@
 mod borrower;
 mod lend;
 mod open;
+mod refuse;
 mod status;
 
 pub use status::{Borrowed, FundStatus};
@@ -89,6 +90,8 @@ pub struct Fund {
     borrowers: BTreeMap<Holder, Borrower>,
     put_back_after_us: u64,
     closed: bool,
+    /// Requests use all that they reserve.
+    returns_nothing: bool,
 }
 
 impl Fund {
@@ -103,7 +106,19 @@ impl Fund {
             borrowers: BTreeMap::new(),
             put_back_after_us: 0,
             closed: false,
+            returns_nothing: false,
         }
+    }
+
+    /// Says that requests use all that they reserve: nothing is hoped for from those that run.
+    pub const fn returns_nothing(&mut self) {
+        self.returns_nothing = true;
+    }
+
+    /// Whether somebody waits: call [`Self::tick`] every few milliseconds then, or who waits
+    /// is answered too late.
+    pub fn is_awaited(&self) -> bool {
+        self.borrowers.values().any(|it| it.wait.is_some())
     }
 
     /// Takes another amount or mode. Less than what is out already: nothing more is lent, and

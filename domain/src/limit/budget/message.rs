@@ -60,6 +60,8 @@ pub struct ChunkGrant {
     pub denied: Option<Denied>,
     /// The holder shall give back what it does not need at once.
     pub call_in: bool,
+    /// No more than this of it, in thousandths; 0: all.
+    pub call_in_milli: u64,
     /// What nobody has been lent yet, in thousandths.
     pub free_milli: u64,
     /// How much of the window's amount is used, in millionths, over all proxies.

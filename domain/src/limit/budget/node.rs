@@ -15,6 +15,7 @@ use crate::limit::{
     hold::{Hold, Short, Source, View},
     message::Why,
 };
+use std::collections::BTreeMap;
 
 /// A chunk that was not asked for so long may be given back: five renewals.
 const IDLE_US: u64 = 10_000_000;
@@ -32,12 +33,16 @@ pub struct Chunk {
     denied: u64,
     seq: u64,
     give_back_seq: u64,
-    waiting_milli: u64,
-    least_waiting_milli: u64,
+    /// Who waits, by what they want.
+    waiting: BTreeMap<u64, u32>,
     demand: Demand,
     asked_us: Option<u64>,
+    /// The least that was missing when it was asked for.
+    asked_milli: u64,
     refusal: Option<Refusal>,
-    called_in: bool,
+    /// How much the leader wants back; `u64::MAX`: all.
+    called_in_milli: u64,
+    gave_us: Option<u64>,
     leaving: Leaving,
     free_milli: u64,
     used_ppm: u32,
@@ -50,6 +55,8 @@ pub struct Chunk {
 #[derive(Debug, Clone, Copy)]
 struct Refusal {
     until_us: u64,
+    /// Less than this may still be had.
+    least_milli: u64,
     why: Why,
 }
 
@@ -76,12 +83,13 @@ impl Chunk {
             // counted less far, so that a late credit of its is not taken for one of ours.
             seq: now_us,
             give_back_seq: now_us,
-            waiting_milli: 0,
-            least_waiting_milli: 0,
+            waiting: BTreeMap::new(),
             demand: Demand::new(now_us),
             asked_us: None,
+            asked_milli: 0,
             refusal: None,
-            called_in: false,
+            called_in_milli: 0,
+            gave_us: None,
             leaving: Leaving::No,
             free_milli: 0,
             used_ppm: 0,
@@ -104,19 +112,27 @@ impl Chunk {
     /// [`Short`], which says whether the leader is to be asked.
     pub fn take(&mut self, now_us: u64, milli: u64) -> Result<Hold, Short> {
         self.last_us = self.last_us.max(now_us);
-        if self.total_milli < milli {
-            return Err(Short::TooLarge { largest_milli: self.total_milli });
-        }
-        let ready = self.ready_milli(now_us);
-        let (Some(window), true) = (self.window, self.is_live(now_us) && signed(milli) <= ready)
-        else {
-            return Err(self.short(now_us, milli, ready));
-        };
+        self.look(now_us, milli)?;
+        // Only what is live lets anything through, and what is live has a window.
+        let Some(window) = self.window else { return Err(Short::Ask) };
         self.demand.add(now_us, milli);
         self.leaving = Leaving::No;
         self.level_milli = self.level_milli.saturating_sub(signed(milli));
         self.reserved_milli = self.reserved_milli.saturating_add(milli);
         Ok(Hold::new(self.source(window), milli))
+    }
+
+    /// What [`Self::take`] would say, without taking: nobody has asked by that.
+    ///
+    /// # Errors
+    /// [`Short`], as `take`.
+    pub fn look(&self, now_us: u64, milli: u64) -> Result<(), Short> {
+        let ready = self.ready_milli(now_us);
+        match self.total_milli < milli {
+            true => Err(Short::TooLarge { largest_milli: self.total_milli }),
+            false if self.is_live(now_us) && signed(milli) <= ready => Ok(()),
+            false => Err(self.short(now_us, milli, ready)),
+        }
     }
 
     /// Undoes a take of this same instant.
@@ -143,22 +159,24 @@ impl Chunk {
     }
 
     /// A request begins to wait for `milli`.
-    pub const fn want(&mut self, milli: u64) {
-        let first = self.waiting_milli == 0 || milli < self.least_waiting_milli;
-        if first {
-            self.least_waiting_milli = milli;
-        }
-        self.waiting_milli = self.waiting_milli.saturating_add(milli);
+    pub fn want(&mut self, milli: u64) {
+        let count = self.waiting.entry(milli).or_insert(0);
+        *count = count.saturating_add(1);
     }
 
     /// A request that waited for `milli` waits no more.
-    pub const fn unwant(&mut self, milli: u64) {
-        self.waiting_milli = self.waiting_milli.saturating_sub(milli);
+    pub fn unwant(&mut self, milli: u64) {
+        if let Some(count) = self.waiting.get_mut(&milli) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.waiting.remove(&milli);
+            }
+        }
     }
 
     /// Whether nobody asked for long: it may be given back.
-    pub const fn is_idle(&self, now_us: u64) -> bool {
-        self.waiting_milli == 0
+    pub fn is_idle(&self, now_us: u64) -> bool {
+        self.waiting.is_empty()
             && self.reserved_milli == 0
             && IDLE_US <= now_us.saturating_sub(self.last_us)
     }
@@ -216,7 +234,7 @@ impl Chunk {
 
     fn short(&self, now_us: u64, milli: u64, ready_milli: i64) -> Short {
         match self.refusal_of(now_us, missing(milli, ready_milli)) {
-            Some(Refusal { until_us, why }) => Short::Denied { until_us, why },
+            Some(Refusal { until_us, why, .. }) => Short::Denied { until_us, why },
             None => Short::Ask,
         }
     }
@@ -225,21 +243,31 @@ impl Chunk {
     fn refusal_of(&self, now_us: u64, missing: u64) -> Option<Refusal> {
         let refusal = self.refusal.filter(|it| now_us < it.until_us)?;
         match refusal.why {
-            Why::Exhausted => (self.free_milli < missing).then_some(refusal),
+            Why::Exhausted | Why::Moving => {
+                let less = missing < refusal.least_milli || missing <= self.free_milli;
+                (!less).then_some(refusal)
+            }
             Why::Learning | Why::Unknown | Why::Unavailable => Some(refusal),
         }
     }
 
-    /// What is missing for all who wait, a debt included.
-    fn need_milli(&self, now_us: u64) -> u64 {
-        missing(self.waiting_milli, self.ready_milli(now_us))
+    /// What all want who wait.
+    fn wanted_milli(&self) -> u64 {
+        let all = self.waiting.iter().map(|(milli, count)| milli.saturating_mul((*count).into()));
+        all.fold(0, u64::saturating_add)
     }
 
-    /// What is missing for one who waits; a debt is paid with whatever comes.
+    /// What is missing for all who wait, a debt included.
+    fn need_milli(&self, now_us: u64) -> u64 {
+        missing(self.wanted_milli(), self.ready_milli(now_us))
+    }
+
+    /// What is missing for the one of them who wants least; where nobody waits, a debt is
+    /// paid with whatever comes.
     fn least_milli(&self, now_us: u64) -> u64 {
-        match self.waiting_milli {
-            0 => self.need_milli(now_us).min(1),
-            _ => missing(self.least_waiting_milli, self.ready_milli(now_us)),
+        match self.waiting.first_key_value() {
+            None => self.need_milli(now_us).min(1),
+            Some((least, _)) => missing(*least, self.ready_milli(now_us)),
         }
     }
 

@@ -15,6 +15,8 @@ pub(super) struct Appetite {
     era: u64,
     largest_milli: u64,
     largest_before_milli: u64,
+    /// The greatest of this era without the last that was counted.
+    others_milli: u64,
 }
 
 impl Appetite {
@@ -22,7 +24,20 @@ impl Appetite {
     pub(super) fn add(&mut self, now_us: u64, milli: u64) {
         *self = self.at(now_us);
         self.slot_milli = self.slot_milli.saturating_add(milli);
+        self.others_milli = self.largest_milli;
         self.largest_milli = self.largest_milli.max(milli);
+    }
+
+    /// Takes back what was counted at `at_us`, as if nobody had asked. When somebody else was
+    /// counted since, the greatest request stays; when a second has passed, all of it does.
+    pub(super) const fn take_back(&mut self, at_us: u64, milli: u64) {
+        if at_us / SLOT_US != self.slot {
+            return;
+        }
+        self.slot_milli = self.slot_milli.saturating_sub(milli);
+        if milli == self.largest_milli {
+            self.largest_milli = self.others_milli;
+        }
     }
 
     /// A moving mean over about two seconds, in thousandths of a unit per second.
@@ -53,6 +68,7 @@ impl Appetite {
             let next = self.era + 1 == era;
             self.largest_before_milli = if next { self.largest_milli } else { 0 };
             self.largest_milli = 0;
+            self.others_milli = 0;
             self.era = era;
         }
         self
@@ -73,6 +89,22 @@ mod tests {
         assert!((7_900..=8_000).contains(&mean), "{mean}");
         assert!(appetite.milli_per_s(23 * SLOT_US) <= 1_000);
         assert_eq!(appetite.milli_per_s(u64::MAX), 0);
+    }
+
+    #[test]
+    fn what_was_taken_back_was_never_asked_for() {
+        let mut appetite = Appetite::default();
+        appetite.add(0, 2_000);
+        for at_us in 1..500 {
+            appetite.add(at_us, 9_000);
+            appetite.take_back(at_us, 9_000);
+        }
+        assert_eq!(appetite.largest_milli(500), 2_000);
+        assert_eq!(appetite.milli_per_s(SLOT_US), 1_000);
+        // Too late: it counts for what others asked for since.
+        appetite.add(SLOT_US, 4_000);
+        appetite.take_back(0, 2_000);
+        assert_eq!((appetite.slot_milli, appetite.largest_milli(SLOT_US)), (4_000, 4_000));
     }
 
     #[test]

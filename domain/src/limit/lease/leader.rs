@@ -70,6 +70,8 @@ pub struct Leader {
     pools: BTreeMap<LimitId, Pool>,
     /// Limits that somebody holds a lease of.
     lent: BTreeSet<LimitId>,
+    /// Limits of which somebody waits for what comes back.
+    awaited: BTreeSet<LimitId>,
     holders: BTreeMap<Holder, Known>,
     pushes: BTreeMap<Holder, Vec<Grant>>,
     rules: Rules,
@@ -110,6 +112,7 @@ impl Leader {
             estate: None,
             pools: BTreeMap::new(),
             lent: BTreeSet::new(),
+            awaited: BTreeSet::new(),
             holders: BTreeMap::new(),
             pushes: BTreeMap::new(),
             rules: Rules::default(),
@@ -184,6 +187,7 @@ impl Leader {
         }
         let Some(pool) = self.pools.remove(&of.limit) else { return };
         self.lent.remove(&of.limit);
+        self.awaited.remove(&of.limit);
         for (holder, incarnation) in pool.holders() {
             let grant = void(pool.of(), incarnation, None);
             self.pushes.entry(holder).or_default().push(grant);
@@ -206,7 +210,7 @@ impl Leader {
             return Heard::Duplicate;
         }
         known.number = sync.number;
-        let answers = sync.entries.iter().map(|it| self.hear(now_us, holder, it)).collect();
+        let answers = sync.entries.iter().filter_map(|it| self.hear(now_us, holder, it)).collect();
         if let Some(learning) = self.learning.as_mut().filter(|_| sync.whole) {
             learning.missing.remove(&holder);
             self.learn(now_us);
@@ -224,11 +228,29 @@ impl Leader {
                 pool.expire(now_us);
                 if !learning {
                     pool.trim(now_us);
+                    pool.serve(now_us, None);
                 }
             }
             self.collect(now_us, limit);
         }
         self.holders.retain(|_, it| now_us.saturating_sub(it.heard_us) < FORGET_US);
+        self.take_pushes(now_us)
+    }
+
+    /// Whether somebody waits for what comes back: call [`Self::hurry`] every few
+    /// milliseconds then, or who waits is refused too late.
+    pub fn is_awaited(&self) -> bool {
+        !self.awaited.is_empty()
+    }
+
+    /// Gives what is to be said to those who wait for what comes back.
+    pub fn hurry(&mut self, now_us: u64) -> Vec<(Holder, Grants)> {
+        for limit in self.awaited.clone() {
+            if let Some(pool) = self.pools.get_mut(&limit) {
+                pool.serve(now_us, None);
+            }
+            self.collect(now_us, limit);
+        }
         self.take_pushes(now_us)
     }
 
@@ -254,21 +276,23 @@ impl Leader {
         Some(pool.status(now_us))
     }
 
-    fn hear(&mut self, now_us: u64, holder: Holder, entry: &Entry) -> Grant {
+    /// The answer to one entry; `None`: it comes later.
+    fn hear(&mut self, now_us: u64, holder: Holder, entry: &Entry) -> Option<Grant> {
         let learning = self.learning.is_some();
         let Some(pool) = self.pools.get_mut(&entry.of.limit).filter(|it| it.of() == entry.of)
         else {
-            return void(entry.of, entry.incarnation, Some(UNKNOWN));
+            return Some(void(entry.of, entry.incarnation, Some(UNKNOWN)));
         };
         let said = pool.hear(now_us, holder, entry, learning);
         self.collect(now_us, entry.of.limit);
-        match said {
+        Some(match said {
+            Said::Later => return None,
             Said::Grant(grant) => grant,
             Said::Void => void(entry.of, entry.incarnation, None),
             Said::Learning => {
                 Grant { reset: false, ..void(entry.of, entry.incarnation, Some(LEARNING)) }
             }
-        }
+        })
     }
 
     /// Collects what a pool wants to say, and remembers whether it lends.
@@ -280,6 +304,10 @@ impl Leader {
         match pool.is_lent() {
             true => self.lent.insert(limit),
             false => self.lent.remove(&limit),
+        };
+        match pool.is_awaited() {
+            true => self.awaited.insert(limit),
+            false => self.awaited.remove(&limit),
         };
     }
 

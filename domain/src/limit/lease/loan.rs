@@ -3,6 +3,7 @@
 use super::{
     message::{Entry, Held},
     node::Kind,
+    pool::Ask,
     status::Offer,
 };
 use crate::limit::bucket::Shape;
@@ -26,6 +27,26 @@ pub(super) struct Loan {
     /// Refused before this leader knew it.
     pub(super) denied_before: u64,
     pub(super) hungry: Option<Hungry>,
+    /// Its question is open: something may come back for it.
+    pub(super) wait: Option<Wait>,
+    /// It was asked how it stands.
+    pub(super) nudge: Option<Nudge>,
+    /// When it was lent something last.
+    pub(super) lent_us: u64,
+}
+
+/// What a holder waits for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wait {
+    pub(super) ask: Ask,
+    pub(super) since_us: u64,
+}
+
+/// A holder was asked how it stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Nudge {
+    pub(super) at_us: u64,
+    pub(super) answered: bool,
 }
 
 /// What a holder last told of a lease.
@@ -67,6 +88,9 @@ impl Loan {
             spent_before_milli: 0,
             denied_before: 0,
             hungry: None,
+            wait: None,
+            nudge: None,
+            lent_us: 0,
         }
     }
 
@@ -122,6 +146,7 @@ impl Loan {
 
     /// Keeps what the holder tells.
     pub(super) fn tell(&mut self, entry: &Entry) {
+        self.nudge = self.nudge.map(|it| Nudge { answered: true, ..it });
         self.told = Told {
             level_milli: entry.held.map_or(0, |it| it.level_milli),
             demand_milli_per_s: entry.demand_milli_per_s,

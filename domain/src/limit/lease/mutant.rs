@@ -30,11 +30,13 @@ pub enum Mutant {
     RefundDead,
     /// What a request did not use goes back whole, however full the bucket was since.
     NaiveRefund,
+    /// What was used beyond what was taken is charged to nobody.
+    NoDebt,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::FullOnResize,
         Self::TwiceApplied,
         Self::FreedBeforeAck,
@@ -47,6 +49,7 @@ impl Mutant {
         Self::NoHandshake,
         Self::RefundDead,
         Self::NaiveRefund,
+        Self::NoDebt,
     ];
 }
 

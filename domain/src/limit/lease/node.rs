@@ -62,6 +62,7 @@ pub struct Lease<B> {
     waiting: BTreeMap<u64, u32>,
     appetite: Appetite,
     returned: Vec<Return>,
+    fresh: back::Fresh,
     /// What requests give back of what they took, of late, in millionths.
     unused_ppm: u64,
     /// Used beyond what was taken, while there was no bucket to charge.
@@ -93,6 +94,8 @@ struct Own<B> {
     surplus_milli: u64,
     /// The cap that the leader wants; seats above it go when they are free.
     target_milli: u64,
+    /// Nothing ever refilled by itself: what lies ready was never rounded.
+    exact: bool,
 }
 
 /// The leader said no.
@@ -117,7 +120,11 @@ impl<B: Bucket> Own<B> {
     }
 
     fn room_milli(&self, now_us: u64) -> u64 {
-        room_milli(self.bucket.shape().cap_milli, self.bucket.level_milli(now_us))
+        let (cap_milli, level_milli) =
+            (self.bucket.shape().cap_milli, self.bucket.level_milli(now_us));
+        let rounded = room_milli(cap_milli, level_milli);
+        // A thousandth too little is a request too little, where nothing refills.
+        if self.exact && level_milli < signed(cap_milli) { rounded + 1 } else { rounded }
     }
 
     /// Makes the seats fit: as many as the leader wants, but none less than are taken.
@@ -154,6 +161,7 @@ impl<B: Bucket> Lease<B> {
             waiting: BTreeMap::new(),
             appetite: Appetite::default(),
             returned: Vec::new(),
+            fresh: back::Fresh::default(),
             unused_ppm: MILLION,
             owed_milli: 0,
             stamp_us: 0,
@@ -206,6 +214,7 @@ impl<B: Bucket> Lease<B> {
             if own.bucket.take(now_us, milli) {
                 own.after(now_us);
                 self.appetite.add(now_us, milli);
+                self.fresh.add(now_us, milli);
                 self.reserved_milli = self.reserved_milli.saturating_add(milli);
                 let taken = Taken {
                     generation: self.of.generation,
@@ -225,6 +234,7 @@ impl<B: Bucket> Lease<B> {
     /// what it would have had no room for.
     pub fn undo(&mut self, now_us: u64, hold: Hold) {
         let Some(taken) = self.taken(&hold) else { return };
+        self.appetite.take_back(taken.at_us, hold.taken_milli());
         let now_us = self.held.as_ref().map_or(now_us, |own| own.ring.last_us().max(now_us));
         if taken.at_us < now_us {
             return self.settle(now_us, hold, 0);
@@ -247,7 +257,7 @@ impl<B: Bucket> Lease<B> {
         let ours = self.give_up(now_us, taken, hold.taken_milli());
         if Kind::of(self.supply) == Kind::Seats {
             self.spent_milli = self.spent_milli.saturating_add(used_milli);
-            return;
+            return self.on_seat_left(now_us);
         }
         if ours {
             self.spent_milli = self.spent_milli.saturating_add(used_milli);

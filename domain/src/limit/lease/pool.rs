@@ -2,7 +2,11 @@
 
 mod figures;
 mod lend;
+mod recall;
 mod share;
+mod wait;
+
+pub(super) use wait::Ask;
 
 use super::{
     leader::over_us,
@@ -59,6 +63,8 @@ pub(super) enum Said {
     Grant(Grant),
     Void,
     Learning,
+    /// It is told later: what it needs may come back in a moment.
+    Later,
 }
 
 /// How a loan ends.
@@ -150,9 +156,10 @@ impl Pool {
         self.left_milli = left_milli.min(room);
     }
 
-    /// What lies ready in the pool of a rate.
+    /// What lies ready in the pool of a rate, or will when all that was lent is known.
     pub(super) fn flow_level_milli(&self, now_us: u64) -> Option<i64> {
-        (Kind::of(self.supply) == Kind::Flow).then(|| self.bucket.level_milli(now_us))
+        let level_milli = || self.bucket.level_milli(now_us).saturating_add(self.left_milli);
+        (Kind::of(self.supply) == Kind::Flow).then(level_milli)
     }
 
     /// All that was lent is known: what is left refills from here on, from what was left to
@@ -190,13 +197,19 @@ impl Pool {
         loan.tell(entry);
         if entry.release {
             self.end(now_us, holder, End::Released);
+            self.serve(now_us, None);
             return Said::Void;
         }
-        let denied = match learning {
-            true => (0 < entry.need_milli).then_some(LEARNING),
-            false => self.decide(now_us, holder, entry),
+        let denied = if learning {
+            (0 < entry.need_milli).then_some(LEARNING)
+        } else {
+            self.serve(now_us, Some(holder));
+            self.decide(now_us, holder, entry)
         };
         self.fit(now_us);
+        if denied.is_none() && self.is_held_back(holder) {
+            return Said::Later;
+        }
         self.grant(now_us, holder, denied).map_or(Said::Void, Said::Grant)
     }
 
@@ -277,10 +290,15 @@ impl Pool {
     }
 
     fn give(&mut self, now_us: u64, milli: u64) {
-        if Kind::of(self.supply) == Kind::Flow && !self.frozen {
-            self.bucket.give(now_us, milli);
-            self.note(now_us);
+        if Kind::of(self.supply) != Kind::Flow {
+            return;
         }
+        if self.frozen {
+            let milli = i64::try_from(milli).unwrap_or(i64::MAX);
+            return self.keep(self.left_milli.saturating_add(milli));
+        }
+        self.bucket.give(now_us, milli);
+        self.note(now_us);
     }
 
     /// What a settled request did not use, as if its holder had handed it back when the
@@ -371,7 +389,11 @@ impl Pool {
     }
 
     fn push(&mut self, now_us: u64, holder: Holder) {
-        if let Some(grant) = self.grant(now_us, holder, None) {
+        self.push_with(now_us, holder, None);
+    }
+
+    fn push_with(&mut self, now_us: u64, holder: Holder, denied: Option<Denied>) {
+        if let Some(grant) = self.grant(now_us, holder, denied) {
             self.pushes.push((holder, grant));
         }
     }

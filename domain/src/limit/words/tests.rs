@@ -152,15 +152,21 @@ fn the_worst_case_is_told_as_it_is() {
         ),
         (
             strict(Measure::Requests, 60, Period::Minute),
-            "at most 60 requests in any 60 s, 54 per minute in the long run",
+            "at most 60 requests in any 60 s, 54 per minute in the long run, 6 at once",
         ),
         (
             strict(Measure::Requests, 5, Period::Hour),
-            "at most 5 requests in any 60 min, 4 per hour in the long run",
+            "at most 5 requests in any 60 min, 4 per hour in the long run, 1 at once",
         ),
         (
             strict(Measure::Requests, 1, Period::Minute),
-            "at most 1 request in any 60 s, 1 per minute in the long run",
+            "at most 1 request in any 60 s, 1 per minute in the long run, 1 at once",
+        ),
+        (
+            strict(TOKENS, 10_000, Period::Minute),
+            "at most 10,000 tokens in any 60 s, 9,000 per minute in the long run, 1,000 at once: \
+             no request may be larger; what a request uses beyond its estimate is taken from the \
+             next",
         ),
         (
             calendar(Measure::Requests, 1_000, CalendarPeriod::Day, "Asia/Shanghai", 0),

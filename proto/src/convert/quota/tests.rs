@@ -10,8 +10,13 @@ fn of() -> impl Strategy<Value = LeaseOf> {
 }
 
 fn denied() -> impl Strategy<Value = Denied> {
-    let why =
-        prop::sample::select(vec![Why::Exhausted, Why::Learning, Why::Unknown, Why::Unavailable]);
+    let why = prop::sample::select(vec![
+        Why::Exhausted,
+        Why::Moving,
+        Why::Learning,
+        Why::Unknown,
+        Why::Unavailable,
+    ]);
     (any::<u64>(), why).prop_map(|(retry_us, why)| Denied { retry_us, why })
 }
 
@@ -118,6 +123,7 @@ fn chunk_grant() -> impl Strategy<Value = ChunkGrant> {
                 credit_milli,
                 denied,
                 call_in,
+                call_in_milli: free_milli / 2,
                 free_milli,
                 used_ppm,
             }

@@ -89,7 +89,7 @@ impl Borrower {
             self.spent_milli = entry.spent_milli;
             self.denied = entry.denied;
         }
-        self.call_answered |= self.idle_milli(now_us) == 0;
+        self.call_answered |= self.ready_milli(now_us) == 0;
         let since_us = self.wait.map_or(now_us, |wait| wait.since_us);
         self.wait = (0 < entry.need_milli && self.unheard_milli.is_none()).then_some(Wait {
             need_milli: entry.need_milli,
@@ -130,22 +130,19 @@ impl Borrower {
         if self.is_live(now_us) { self.demand_milli_per_s } else { 0 }
     }
 
+    /// Whether it was called in last before this moment, if ever.
+    pub(super) fn was_called_before(&self, us: u64) -> bool {
+        self.called_us.is_none_or(|at| at < us)
+    }
+
     /// Whether it asks for anything of late.
     pub(super) const fn is_active(&self, now_us: u64) -> bool {
         0 < self.demand_milli_per_s(now_us) || self.wait.is_some()
     }
 
-    /// What it has beyond a second's demand and could give back, as far as is known.
-    pub(super) fn idle_milli(&self, now_us: u64) -> u64 {
-        if !self.is_live(now_us) {
-            return 0;
-        }
-        let level = u64::try_from(self.level_milli).unwrap_or(0);
-        level.saturating_sub(self.demand_milli_per_s)
-    }
-
-    /// What it has or is on its way to it; what a holder that is gone had is lost.
-    pub(super) fn held_milli(&self, now_us: u64) -> u64 {
+    /// What lies ready there or is on its way to it, reserved for nobody; what a holder that
+    /// is gone had is lost.
+    pub(super) fn ready_milli(&self, now_us: u64) -> u64 {
         if !self.is_live(now_us) {
             return 0;
         }

@@ -106,7 +106,7 @@ impl Fund {
             self.borrowers.values().fold(0u64, |sum, it| sum.saturating_add(of(it)))
         };
         let told = fold(&|it| it.spent_milli.saturating_add(it.reserved_milli));
-        let held = fold(&|it| it.held_milli(now_us));
+        let held = fold(&|it| it.ready_milli(now_us));
         match open.out_milli() {
             Some(out) => out.saturating_sub(open.block_milli).saturating_sub(held).max(told),
             None => told,

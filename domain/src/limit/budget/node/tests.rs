@@ -30,6 +30,7 @@ fn grant(window: i64, seq: u64, units: u64) -> ChunkGrant {
         credit_milli: units * UNIT,
         denied: None,
         call_in: false,
+        call_in_milli: 0,
         free_milli: 0,
         used_ppm: 0,
     }
@@ -275,4 +276,35 @@ fn what_belongs_to_another_generation_is_not_heard() {
     let other = ChunkGrant { of: of(1), ..grant(1, START + 2, 5) };
     assert_eq!(chunk.on_grant(START, head(2, None), &other), Applied::Ignored);
     assert_eq!(level(&chunk), 5_000);
+}
+
+#[test]
+fn what_is_asked_for_at_least_is_what_the_smallest_who_still_waits_can_use() {
+    let mut chunk = Chunk::new(of(0), 10 * UNIT, START);
+    let least = |chunk: &mut Chunk| {
+        let entry = chunk.entry(START);
+        (entry.need_milli, entry.least_milli)
+    };
+    for want in [4, 2, 2] {
+        chunk.want(want * UNIT);
+    }
+    assert_eq!(least(&mut chunk), (8 * UNIT, 2 * UNIT));
+    chunk.unwant(2 * UNIT);
+    assert_eq!(least(&mut chunk), (6 * UNIT, 2 * UNIT));
+    chunk.unwant(2 * UNIT);
+    assert_eq!(least(&mut chunk), (4 * UNIT, 4 * UNIT), "nobody can use two any more");
+    chunk.unwant(4 * UNIT);
+    assert_eq!(least(&mut chunk), (0, 0));
+}
+
+#[test]
+fn who_only_looks_has_not_asked() {
+    let mut chunk = chunk();
+    let before = format!("{chunk:?}");
+    assert_eq!(chunk.look(START + 1, 5 * UNIT), Ok(()));
+    assert_eq!(chunk.look(START + 1, 6 * UNIT), Err(Short::Ask));
+    let too_large = Short::TooLarge { largest_milli: 10 * UNIT };
+    assert_eq!(chunk.look(START + 1, 11 * UNIT), Err(too_large));
+    assert_eq!(format!("{chunk:?}"), before);
+    assert_eq!(chunk.take(START + 1, 6 * UNIT), Err(Short::Ask));
 }

@@ -60,12 +60,15 @@ impl Leader {
         self.estate = Some(estate);
     }
 
-    /// What is left to the next leader; `None`: that is not known yet. Nothing may be lent
-    /// any more.
+    /// What is left to the next leader; `None`: that is not known. Nothing may be lent any
+    /// more.
     pub fn leave(mut self, now_us: u64) -> Option<Estate> {
         self.tick(now_us);
-        if self.learning.is_some() || self.until_us <= now_us {
+        if self.until_us <= now_us {
             return None;
+        }
+        if let Some(learning) = self.learning.take() {
+            return self.pass_on(now_us, learning.missing);
         }
         let holders = self.pools.values().flat_map(Pool::holders).map(|(it, _)| it).collect();
         let learned_us = self.learned_us.map(|then_us| now_us.saturating_sub(then_us));
@@ -80,6 +83,17 @@ impl Leader {
         let pools = self.pools.values();
         levels.extend(pools.filter_map(|it| Some((it.of(), it.flow_level_milli(now_us)?))));
         Some(Estate { holders, levels, others_empty_us })
+    }
+
+    /// One that has not learned all has lent nothing: what it was left it leaves, and those
+    /// who have not told are waited for by the next one.
+    fn pass_on(self, now_us: u64, missing: BTreeSet<Holder>) -> Option<Estate> {
+        let mut estate = self.estate?;
+        estate.holders = missing;
+        let pools = self.pools.values();
+        estate.holders.extend(pools.clone().flat_map(Pool::holders).map(|(it, _)| it));
+        estate.levels.extend(pools.filter_map(|it| Some((it.of(), it.flow_level_milli(now_us)?))));
+        Some(estate)
     }
 
     /// The pool of a limit that was not met before, or begins anew.

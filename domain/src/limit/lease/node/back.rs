@@ -11,6 +11,39 @@ use crate::limit::{
 /// they are.
 const RETURNS_MAX: usize = 64;
 
+/// What was let through so short a time ago may not have been sent yet: half of this to all
+/// of it, in microseconds.
+const FRESH_US: u64 = 1_000_000;
+
+/// What was just let through, in thousandths.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Fresh {
+    half: u64,
+    milli: u64,
+    before_milli: u64,
+}
+
+impl Fresh {
+    pub(super) const fn add(&mut self, now_us: u64, milli: u64) {
+        *self = self.at(now_us);
+        self.milli = self.milli.saturating_add(milli);
+    }
+
+    pub(super) const fn milli(self, now_us: u64) -> u64 {
+        let now = self.at(now_us);
+        now.milli.saturating_add(now.before_milli)
+    }
+
+    const fn at(self, now_us: u64) -> Self {
+        let half = now_us / (FRESH_US / 2);
+        match half.saturating_sub(self.half) {
+            0 => self,
+            1 => Self { half, milli: 0, before_milli: self.milli },
+            _ => Self { half, milli: 0, before_milli: 0 },
+        }
+    }
+}
+
 impl<B: Bucket> Lease<B> {
     /// Follows what requests give back: of some limits always nothing, of others most.
     pub(super) fn learn_unused(&mut self, unused_milli: u64, taken_milli: u64) {
@@ -57,6 +90,7 @@ impl<B: Bucket> Lease<B> {
     /// Charges what was used beyond what was taken; without a bucket, the next one pays.
     pub(super) fn charge(&mut self, now_us: u64, milli: u64) {
         match &mut self.held {
+            _ if self.rules.lack(Mutant::NoDebt) => {}
             Some(own) if 0 < milli => own.bucket.debit(now_us, milli),
             Some(_) => {}
             None => self.owed_milli = self.owed_milli.saturating_add(milli),

@@ -4,6 +4,22 @@ use super::{Lease, Refusal, Short, refill_us, signed};
 use crate::limit::{bucket::Bucket, message::Why, supply::Supply};
 
 impl<B: Bucket> Lease<B> {
+    /// What [`Lease::take`] would say, without taking: nobody has asked by that.
+    ///
+    /// # Errors
+    /// [`Short`], as `take`.
+    pub fn look(&self, now_us: u64, milli: u64) -> Result<(), Short> {
+        let largest_milli = self.supply.largest_milli();
+        if largest_milli < milli {
+            return Err(Short::TooLarge { largest_milli });
+        }
+        let own = self.held.as_ref().filter(|own| now_us < own.expires_us);
+        match own.is_some_and(|own| signed(milli) <= own.bucket.level_milli(now_us)) {
+            true => Ok(()),
+            false => Err(self.short(now_us, milli)),
+        }
+    }
+
     /// Why nothing was taken.
     pub(super) fn short(&self, now_us: u64, milli: u64) -> Short {
         let Some(refusal) = self.refusal_of(now_us, milli) else { return Short::Ask };

@@ -1,6 +1,6 @@
 //! What a lease's holder tells the leader, and what it does with the answers.
 
-use super::{Applied, Head, Kind, Lease, MILLION, Own, Refusal, refill_us};
+use super::{Applied, Head, Kind, Lease, MILLION, Own, Refusal, refill_us, signed};
 use crate::limit::{
     DRIFT_PPM,
     bucket::{Bucket, Shape},
@@ -10,7 +10,7 @@ use crate::limit::{
         ring::Ring,
     },
     message::Denied,
-    supply::Supply,
+    supply::{MILLI, Supply},
 };
 
 /// An answer that did not come within so long was lost: the leader is asked again.
@@ -19,6 +19,8 @@ const LOST_US: u64 = 50_000;
 /// but not less and not more than these.
 const RETRY_LEAST_US: u64 = 100_000;
 const RETRY_MOST_US: u64 = 1_000_000;
+/// No more than this part of all seats lies idle at one holder.
+const IDLE_SEATS_PART: u64 = 64;
 /// A holder whose bucket is full says so, but not more often than this.
 const FULL_US: u64 = 500_000;
 
@@ -71,7 +73,8 @@ impl<B: Bucket> Lease<B> {
         }
         self.tell = false;
         let leaving = self.leaving && self.waiting.is_empty() && self.reserved_milli == 0;
-        let release = leaving || self.is_idle(now_us);
+        // Once given up it stays so until somebody asks: a renewal must not begin it anew.
+        let release = leaving || self.released || self.is_idle(now_us);
         let entry = Entry {
             of: self.of,
             incarnation: self.incarnation,
@@ -118,6 +121,8 @@ impl<B: Bucket> Lease<B> {
         if granted {
             self.apply(now_us, grant);
             self.refusal = None;
+        } else if head.reply_to_us.is_none() && grant.denied.is_none() {
+            self.on_asked_how(grant);
         }
         self.extend(now_us, head);
         match grant.denied {
@@ -127,6 +132,15 @@ impl<B: Bucket> Lease<B> {
             }
             None if granted => Applied::Granted,
             None => Applied::Unchanged,
+        }
+    }
+
+    /// The leader says unasked what is known here: it wants to hear how the lease stands, or
+    /// has seats again for one whom it refused.
+    const fn on_asked_how(&mut self, grant: &Grant) {
+        self.tell = true;
+        if 0 < grant.free_milli && matches!(Kind::of(self.supply), Kind::Seats) {
+            self.refusal = None;
         }
     }
 
@@ -192,9 +206,13 @@ impl<B: Bucket> Lease<B> {
             expires_us: 0,
             surplus_milli: 0,
             target_milli: 0,
+            exact: true,
         });
         own.target_milli = target_milli;
+        own.exact &= shape.rate_nano == 0;
         if kind == Kind::Seats {
+            // What is called in is not lent on before it is told that it was given up.
+            self.tell |= grant.cap_milli < own.bucket.shape().cap_milli;
             own.fit_seats(now_us, reserved_milli);
             return;
         }
@@ -247,13 +265,16 @@ impl<B: Bucket> Lease<B> {
     }
 
     /// Gives up room that nothing will fill: without a refill of its own, a bucket needs no
-    /// more than what lies in it, and what running requests may give back. The leader may
-    /// lend the rest at once, for it is told after it was given up.
+    /// more than what lies in it, and what running requests may give back: those that were
+    /// just let through all of it, for they may not be sent in the end. The leader may lend
+    /// the rest at once, for it is told after it was given up.
     fn shed(&mut self, now_us: u64) {
-        let expected = self.expected_milli();
-        let Some(own) = self.held.as_mut().filter(|_| Kind::of(self.supply) == Kind::Flow) else {
-            return;
-        };
+        if Kind::of(self.supply) == Kind::Seats {
+            return self.shed_seats(now_us);
+        }
+        let fresh = self.fresh.milli(now_us).min(self.reserved_milli);
+        let expected = self.expected_milli().max(fresh);
+        let Some(own) = &mut self.held else { return };
         let had = own.bucket.shape();
         if had.rate_nano != 0 {
             return;
@@ -263,6 +284,27 @@ impl<B: Bucket> Lease<B> {
         let cap_milli = had.cap_milli.min(ready.saturating_add(expected));
         own.bucket.reshape(now_us, Shape { rate_nano: 0, cap_milli });
         own.after(now_us);
+    }
+
+    /// Gives up seats on which nobody sits, but for a few.
+    fn shed_seats(&mut self, now_us: u64) {
+        let most = self.reserved_milli.saturating_add(self.idle_seats_milli());
+        let Some(own) = self.held.as_mut().filter(|_| self.waiting.is_empty()) else { return };
+        own.target_milli = own.target_milli.min(most);
+        own.fit_seats(now_us, self.reserved_milli);
+    }
+
+    /// How many seats may lie idle here, in thousandths.
+    const fn idle_seats_milli(&self) -> u64 {
+        let part = self.supply.largest_milli() / IDLE_SEATS_PART;
+        part - part % MILLI
+    }
+
+    /// A seat became free. If nobody here waits for it, the leader shall have it at once:
+    /// who comes next may come to another proxy.
+    pub(super) fn on_seat_left(&mut self, now_us: u64) {
+        let idle = self.held.as_ref().map_or(0, |own| own.bucket.level_milli(now_us));
+        self.tell |= self.waiting.is_empty() && signed(self.idle_seats_milli()) < idle;
     }
 
     fn told(&self, now_us: u64, own: &Own<B>) -> Held {

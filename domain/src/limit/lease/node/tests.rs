@@ -50,3 +50,20 @@ fn what_is_undone_after_others_took_gives_no_more_than_if_it_had_not_been_taken(
     assert!(lease.view(2 * S).level_milli <= 9_000, "{:?}", lease.view(2 * S));
     assert_eq!(lease.view(2 * S).reserved_milli, theirs.taken_milli());
 }
+
+#[test]
+fn what_another_limit_refused_and_what_was_only_looked_at_is_no_demand() {
+    let (mut lease, mut idle) = (full(), full());
+    for at in 0..1_000 {
+        let now_us = 2 * S + at;
+        assert_eq!(lease.look(now_us, 10_000), Ok(()));
+        let hold = lease.take(now_us, 5_000).unwrap();
+        lease.undo(now_us, hold);
+    }
+    let (entry, other) = (lease.entry(3 * S), idle.entry(3 * S));
+    assert_eq!(entry, other);
+    assert_eq!(lease.look(3 * S, 10_001), Err(Short::TooLarge { largest_milli: 10_000 }));
+    let hold = lease.take(3 * S, 10_000).unwrap();
+    assert_eq!(lease.look(3 * S, 1), lease.take(3 * S, 1).map(|_| ()));
+    lease.settle(3 * S, hold, 10_000);
+}

@@ -1,6 +1,6 @@
 //! What a holder gets when it says what it needs, and what is taken back.
 
-use super::Pool;
+use super::{Pool, recall::RECLAIM_US, wait::Ask};
 use crate::limit::{
     Holder,
     bucket::{Bucket, Shape},
@@ -13,8 +13,6 @@ use crate::limit::{
     supply::{MILLI, Supply},
 };
 
-/// What is taken back from a holder that does not need it is here after so long.
-const RECLAIM_US: u64 = 20_000;
 /// When a seat will be free nobody knows: ask again after so long.
 const SEAT_RETRY_US: u64 = 500_000;
 /// When more is lent than there is, since the limit was cut: ask again after so long.
@@ -23,12 +21,8 @@ const CUT_RETRY_US: u64 = 1_000_000;
 const HUNGRY_US: u64 = 500_000;
 /// Who asks gets what it needs in so long besides, in parts of a second, if there is plenty.
 const AHEAD_OF_SECOND: u64 = 5;
-/// Who is asked to give back keeps what it needs in so long, in parts of a second.
-const KEEP_OF_SECOND: u64 = 4;
 /// Of what is plenty, each holder gets this part besides what it needs.
 const PLENTY: u64 = 4;
-/// The pool has little room left when it is less than this part of the burst.
-const ROOM_PART: u64 = 4;
 const FINE: u128 = 1_000_000_000_000;
 
 /// What a holder gets of what it needs.
@@ -36,6 +30,8 @@ const FINE: u128 = 1_000_000_000_000;
 enum Gets {
     Credit(u64),
     Denied(Denied),
+    /// Something may come back for it in a moment.
+    Later,
 }
 
 impl Pool {
@@ -45,11 +41,15 @@ impl Pool {
         if self.loans.get(&holder)?.sent.is_some() {
             return None;
         }
-        let (credit, denied) = match self.credit(now_us, holder, entry) {
+        let ask = Ask { need_milli: entry.need_milli, least_milli: entry.least_milli.max(1) };
+        let (credit, denied) = match self.credit(now_us, holder, ask) {
             Gets::Credit(milli) => (milli, None),
             Gets::Denied(denied) => (0, Some(denied)),
+            Gets::Later => (0, None),
         };
-        self.mark(now_us, holder, entry, credit, denied);
+        let later = 0 < ask.need_milli && credit == 0 && denied.is_none();
+        self.wait_or_not(now_us, holder, later.then_some(ask));
+        self.mark(now_us, holder, ask, credit, denied);
         match Kind::of(self.supply) {
             Kind::Flow => self.offer_flow(now_us, holder, credit),
             Kind::Seats => self.offer_seats(holder, entry, credit),
@@ -57,15 +57,31 @@ impl Pool {
         denied
     }
 
+    /// Lends to one who waited, if there is enough now. Says whether there was.
+    pub(super) fn lend_late(&mut self, now_us: u64, holder: Holder, ask: Ask) -> bool {
+        let Ok(credit) = self.enough(now_us, holder, ask) else { return false };
+        self.wait_or_not(now_us, holder, None);
+        self.mark(now_us, holder, ask, credit, None);
+        match Kind::of(self.supply) {
+            Kind::Flow => self.offer_flow(now_us, holder, credit),
+            Kind::Seats => self.offer_more_seats(holder, credit),
+        }
+        self.fit(now_us);
+        self.push(now_us, holder);
+        true
+    }
+
+    /// Refuses one who waited: what it waited for did not come.
+    pub(super) fn deny_late(&mut self, now_us: u64, holder: Holder, ask: Ask) {
+        let wanted = self.enough(now_us, holder, ask).err().unwrap_or(ask.least_milli);
+        let denied = self.deny(now_us, holder, wanted);
+        self.wait_or_not(now_us, holder, None);
+        self.mark(now_us, holder, ask, 0, Some(denied));
+        self.push_with(now_us, holder, Some(denied));
+    }
+
     /// Remembers who was refused, so that it comes before those who come later.
-    fn mark(
-        &mut self,
-        now_us: u64,
-        holder: Holder,
-        entry: &Entry,
-        credit: u64,
-        denied: Option<Denied>,
-    ) {
+    fn mark(&mut self, now_us: u64, holder: Holder, ask: Ask, credit: u64, denied: Option<Denied>) {
         let Some(loan) = self.loans.get_mut(&holder) else { return };
         if 0 < credit {
             loan.hungry = None;
@@ -74,15 +90,30 @@ impl Pool {
         let since_us =
             loan.hungry.filter(|it| now_us < it.until_us).map_or(now_us, |it| it.since_us);
         let until_us = now_us.saturating_add(denied.retry_us).saturating_add(HUNGRY_US);
-        loan.hungry = Some(Hungry { least_milli: entry.least_milli, since_us, until_us });
+        loan.hungry = Some(Hungry { least_milli: ask.least_milli, since_us, until_us });
     }
 
     /// How much of what is needed there is for this holder now.
-    fn credit(&mut self, now_us: u64, holder: Holder, entry: &Entry) -> Gets {
-        if entry.need_milli == 0 {
+    fn credit(&mut self, now_us: u64, holder: Holder, ask: Ask) -> Gets {
+        if ask.need_milli == 0 {
             return Gets::Credit(0);
         }
-        let least = entry.least_milli.max(1);
+        match self.enough(now_us, holder, ask) {
+            Ok(milli) => Gets::Credit(milli),
+            Err(wanted_milli) => {
+                let denied = self.deny(now_us, holder, wanted_milli);
+                match self.may_come(now_us, holder) {
+                    true => Gets::Later,
+                    false => Gets::Denied(denied),
+                }
+            }
+        }
+    }
+
+    /// How much there is for this holder now; `Err`: too little, and how much it would take.
+    pub(super) fn enough(&self, now_us: u64, holder: Holder, ask: Ask) -> Result<u64, u64> {
+        let Some(told) = self.loans.get(&holder).map(|it| it.told) else { return Err(0) };
+        let least = ask.least_milli;
         let (ahead, others) = self.ahead(now_us, holder);
         let level = u64::try_from(self.bucket.level_milli(now_us)).unwrap_or(0);
         let spare = level.saturating_sub(ahead);
@@ -90,19 +121,19 @@ impl Pool {
         let fair = (spare / others.saturating_add(1)).max(least);
         let most = if others == 0 { spare } else { spare.min(fair) };
         if most < least {
-            return Gets::Denied(self.deny(now_us, holder, least.saturating_add(ahead)));
+            return Err(least.saturating_add(ahead));
         }
-        if most < entry.need_milli {
+        let unit = told.largest_milli.max(1);
+        if most < ask.need_milli {
             // A part of a request is of no use.
-            let unit = entry.largest_milli.max(1);
             let whole = most.saturating_sub(least) / unit;
-            return Gets::Credit(least.saturating_add(whole.saturating_mul(unit)));
+            return Ok(least.saturating_add(whole.saturating_mul(unit)));
         }
         let holders = u64::try_from(self.loans.len()).unwrap_or(u64::MAX).max(1);
-        let plenty = most.saturating_sub(entry.need_milli) / holders.saturating_mul(PLENTY);
-        let besides = plenty.min(entry.demand_milli_per_s / AHEAD_OF_SECOND);
-        let besides = besides.saturating_sub(besides % entry.largest_milli.max(1));
-        Gets::Credit(entry.need_milli.saturating_add(besides))
+        let plenty = most.saturating_sub(ask.need_milli) / holders.saturating_mul(PLENTY);
+        let besides = plenty.min(told.demand_milli_per_s / AHEAD_OF_SECOND);
+        let besides = besides.saturating_sub(besides % unit);
+        Ok(ask.need_milli.saturating_add(besides))
     }
 
     /// What is set aside for those who were refused before, and how many were refused at
@@ -125,13 +156,18 @@ impl Pool {
     }
 
     /// Says when there is enough; takes back what others do not need, if that is sooner.
-    fn deny(&mut self, now_us: u64, holder: Holder, wanted_milli: u64) -> Denied {
+    pub(super) fn deny(&mut self, now_us: u64, holder: Holder, wanted_milli: u64) -> Denied {
         let level = u64::try_from(self.bucket.level_milli(now_us)).unwrap_or(0);
-        let reclaimed = self.reclaim(now_us, holder, wanted_milli.saturating_sub(level));
+        let refill_us = self.refill_us(now_us, wanted_milli);
+        let missing_milli = wanted_milli.saturating_sub(level);
+        let reclaimed = match Kind::of(self.supply) {
+            Kind::Flow => self.reclaim(now_us, holder, missing_milli, refill_us),
+            Kind::Seats => self.recall_seats(now_us, holder, missing_milli),
+        };
         self.make_room(now_us, holder);
         let retry_us = match self.supply {
-            _ if reclaimed => RECLAIM_US.min(self.refill_us(now_us, wanted_milli)),
-            Supply::Flow { .. } => self.refill_us(now_us, wanted_milli),
+            _ if reclaimed => RECLAIM_US.min(refill_us),
+            Supply::Flow { .. } => refill_us,
             Supply::Seats { .. } | Supply::Window { .. } => SEAT_RETRY_US,
         };
         Denied { retry_us: retry_us.max(1), why: Why::Exhausted }
@@ -150,66 +186,6 @@ impl Pool {
         match missing.checked_div(rate.into()) {
             Some(us) => u64::try_from(us).unwrap_or(u64::MAX),
             None => CUT_RETRY_US,
-        }
-    }
-
-    /// Asks holders for what they do not need soon, if that is enough together. Says
-    /// whether something comes back.
-    fn reclaim(&mut self, now_us: u64, asker: Holder, missing_milli: u64) -> bool {
-        let kind = Kind::of(self.supply);
-        let on_its_way = self.loans.iter().any(|(it, loan)| *it != asker && is_called_in(loan));
-        let idle: Vec<_> = self
-            .loans
-            .iter()
-            .filter(|(it, loan)| **it != asker && loan.sent.is_none())
-            .map(|(it, loan)| (*it, idle_milli(loan)))
-            .filter(|(_, idle)| 0 < *idle)
-            .collect();
-        let all = idle.iter().map(|(_, idle)| *idle).fold(0, u64::saturating_add);
-        if all < missing_milli || all == 0 {
-            return on_its_way;
-        }
-        let mut left = missing_milli;
-        for (holder, idle) in idle {
-            if left == 0 {
-                break;
-            }
-            let Some(loan) = self.loans.get_mut(&holder) else { continue };
-            let back = idle.min(if kind == Kind::Seats { left } else { idle });
-            let shape = match kind {
-                Kind::Flow => Shape {
-                    rate_nano: loan.confirmed.rate_nano,
-                    cap_milli: loan.ready_milli().saturating_sub(back),
-                },
-                Kind::Seats => {
-                    Shape { rate_nano: 0, cap_milli: loan.confirmed.cap_milli.saturating_sub(back) }
-                }
-            };
-            loan.offer(shape, 0);
-            self.push(now_us, holder);
-            left = left.saturating_sub(back);
-        }
-        true
-    }
-
-    /// Takes back half of the room that holders keep for what running requests may give
-    /// back, when the pool has little left: it could not refill.
-    fn make_room(&mut self, now_us: u64, asker: Holder) {
-        let Supply::Flow { burst_milli, .. } = self.supply else { return };
-        if burst_milli / ROOM_PART <= self.bucket.shape().cap_milli {
-            return;
-        }
-        let holders: Vec<_> = self.loans.keys().copied().filter(|it| *it != asker).collect();
-        for holder in holders {
-            let Some(loan) = self.loans.get_mut(&holder).filter(|it| it.sent.is_none()) else {
-                continue;
-            };
-            let (had, ready) = (loan.confirmed, loan.ready_milli());
-            let kept = had.cap_milli.saturating_sub(ready);
-            if had.rate_nano == 0 && 1 < kept {
-                loan.offer(Shape { rate_nano: 0, cap_milli: ready.saturating_add(kept / 2) }, 0);
-                self.push(now_us, holder);
-            }
         }
     }
 
@@ -240,6 +216,9 @@ impl Pool {
         let along = over.min(grows.saturating_sub(due)).min(shape.cap_milli.saturating_sub(filled));
         let credit = due.saturating_add(along);
         loan.offer(shape, credit);
+        if 0 < credit {
+            loan.lent_us = now_us;
+        }
         self.bucket.debit(now_us, credit);
     }
 
@@ -252,6 +231,12 @@ impl Pool {
         // Requests that outlived the lease before still have their seats.
         let had = if attaches { entry.reserved_milli } else { loan.confirmed.cap_milli };
         let cap_milli = had.saturating_add(credit_milli);
+        loan.offer(Shape { rate_nano: 0, cap_milli }, credit_milli);
+    }
+
+    fn offer_more_seats(&mut self, holder: Holder, credit_milli: u64) {
+        let Some(loan) = self.loans.get_mut(&holder) else { return };
+        let cap_milli = loan.confirmed.cap_milli.saturating_add(credit_milli);
         loan.offer(Shape { rate_nano: 0, cap_milli }, credit_milli);
     }
 
@@ -289,19 +274,6 @@ impl Pool {
             }
         }
     }
-}
-
-/// Whether a holder was asked to give something back.
-fn is_called_in(loan: &Loan) -> bool {
-    loan.sent
-        .is_some_and(|it| it.credit_milli == 0 && it.shape.cap_milli < loan.confirmed.cap_milli)
-}
-
-/// What a holder has and does not need soon, in whole requests.
-fn idle_milli(loan: &Loan) -> u64 {
-    let keep = loan.told.demand_milli_per_s / KEEP_OF_SECOND;
-    let keep = keep.saturating_sub(keep % loan.told.largest_milli.max(1));
-    loan.ready_milli().saturating_sub(keep)
 }
 
 /// The part of what is had that there is for it, when all have `lent` of `total`.

@@ -10,8 +10,7 @@
 //! Of seats, which are few and whole, nothing is kept out: a proxy that is cut off lets its
 //! part of a tenth of them through besides, and at least one.
 
-use super::gate::GovernorBucket;
-use domain::limit::{
+use super::{
     bucket::{Bucket, Shape},
     demand::SET_ASIDE_PPM,
     supply::{MILLI, Supply},
@@ -22,8 +21,8 @@ const MILLION: u64 = 1_000_000;
 
 /// A proxy's part of what is set aside.
 #[derive(Debug)]
-pub(super) struct Fallback {
-    bucket: GovernorBucket,
+pub struct Fallback<B> {
+    bucket: B,
     /// What is taken of it comes back when the request ends.
     seats: bool,
 }
@@ -50,17 +49,20 @@ fn shape(supply: Supply, proxies: u64, milli: u64) -> Option<Shape> {
     }
 }
 
-impl Fallback {
+impl<B: Bucket> Fallback<B> {
     /// Full. `None`: of such a limit nothing is set aside.
-    pub(super) fn new(supply: Supply, proxies: u64, milli: u64, now_us: u64) -> Option<Self> {
+    pub fn new(supply: Supply, proxies: u64, milli: u64, now_us: u64) -> Option<Self> {
         let shape = shape(supply, proxies, milli)?;
-        let mut bucket = GovernorBucket::empty(shape, shape.rate_nano, now_us);
+        let mut bucket = B::empty(shape, shape.rate_nano, now_us);
         bucket.give(now_us, shape.cap_milli);
         Some(Self { bucket, seats: matches!(supply, Supply::Seats { .. }) })
     }
 
-    /// Takes `milli`; else says after how long so much can lie ready, if it ever can.
-    pub(super) fn take(
+    /// Takes `milli`.
+    ///
+    /// # Errors
+    /// After how long so much can lie ready; `None`: never.
+    pub fn take(
         &mut self,
         supply: Supply,
         proxies: u64,
@@ -93,13 +95,13 @@ impl Fallback {
     }
 
     /// As if it had not been taken, at the same instant.
-    pub(super) fn undo(&mut self, milli: u64, now_us: u64) {
+    pub fn undo(&mut self, milli: u64, now_us: u64) {
         self.bucket.give(now_us, milli);
     }
 
     /// A seat is free again. Of a rate nothing comes back: how full it was meanwhile is not
     /// kept. What was used beyond is owed.
-    pub(super) fn settle(&mut self, milli: u64, used_milli: u64, now_us: u64) {
+    pub fn settle(&mut self, milli: u64, used_milli: u64, now_us: u64) {
         if self.seats {
             self.bucket.give(now_us, milli);
         } else {
@@ -107,8 +109,13 @@ impl Fallback {
         }
     }
 
+    /// What lies ready, in thousandths; negative: a debt.
+    pub fn level_milli(&self, now_us: u64) -> i64 {
+        self.bucket.level_milli(now_us)
+    }
+
     /// Whether forgetting it gives nothing away.
-    pub(super) fn is_full(&self, now_us: u64) -> bool {
+    pub fn is_full(&self, now_us: u64) -> bool {
         let level = u64::try_from(self.bucket.level_milli(now_us)).unwrap_or(0);
         self.bucket.shape().cap_milli <= level
     }
@@ -117,11 +124,12 @@ impl Fallback {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limit::bucket::Plain;
 
     const SECOND: u64 = 1_000_000;
     const FLOW: Supply = Supply::Flow { rate_nano: 100_000_000_000, burst_milli: 6_000_000 };
 
-    fn taken(fallback: &mut Fallback, now_us: u64, milli: u64) -> u64 {
+    fn taken(fallback: &mut Fallback<Plain>, now_us: u64, milli: u64) -> u64 {
         let mut taken = 0;
         while fallback.take(FLOW, 16, milli, now_us).is_ok() {
             taken += milli;
@@ -131,7 +139,7 @@ mod tests {
 
     #[test]
     fn all_parts_together_are_what_is_set_aside() {
-        let mut fallback = Fallback::new(FLOW, 16, MILLI, 0).unwrap();
+        let mut fallback = Fallback::<Plain>::new(FLOW, 16, MILLI, 0).unwrap();
         assert_eq!(taken(&mut fallback, 0, MILLI), 37 * MILLI, "a tenth of 6,000, by sixteen");
         let minute = taken(&mut fallback, 60 * SECOND, MILLI);
         assert_eq!(minute, 37 * MILLI, "it flows no higher than its brim");
@@ -143,9 +151,9 @@ mod tests {
 
     #[test]
     fn a_request_larger_than_a_part_has_room_but_no_more_than_all_that_is_set_aside() {
-        let mut fallback = Fallback::new(FLOW, 16, 500 * MILLI, 0).unwrap();
+        let mut fallback = Fallback::<Plain>::new(FLOW, 16, 500 * MILLI, 0).unwrap();
         assert_eq!(fallback.take(FLOW, 16, 500 * MILLI, 0), Ok(()));
-        let mut fallback = Fallback::new(FLOW, 16, MILLI, 0).unwrap();
+        let mut fallback = Fallback::<Plain>::new(FLOW, 16, MILLI, 0).unwrap();
         let wait = fallback.take(FLOW, 16, 500 * MILLI, 0).unwrap_err();
         assert!(wait.is_some_and(|it| it > Duration::from_secs(700)), "room, unfilled: {wait:?}");
         assert_eq!(fallback.take(FLOW, 16, 601 * MILLI, 0), Err(None));
@@ -154,16 +162,16 @@ mod tests {
     #[test]
     fn seats_come_back_and_a_rate_does_not() {
         let seats = Supply::Seats { total_milli: 10 * MILLI };
-        let mut fallback = Fallback::new(seats, 16, MILLI, 0).unwrap();
+        let mut fallback = Fallback::<Plain>::new(seats, 16, MILLI, 0).unwrap();
         assert_eq!(fallback.take(seats, 16, MILLI, 0), Ok(()));
         assert_eq!(fallback.take(seats, 16, MILLI, SECOND), Err(None));
         fallback.settle(MILLI, MILLI, SECOND);
         assert!(fallback.is_full(SECOND));
-        let mut flow = Fallback::new(FLOW, 16, MILLI, 0).unwrap();
+        let mut flow = Fallback::<Plain>::new(FLOW, 16, MILLI, 0).unwrap();
         assert_eq!(flow.take(FLOW, 16, 37 * MILLI, 0), Ok(()));
         flow.settle(37 * MILLI, MILLI, 0);
         assert_eq!(taken(&mut flow, 0, MILLI), 0);
         assert!(!flow.is_full(0) && flow.is_full(60 * SECOND));
-        assert!(Fallback::new(Supply::Window { total_milli: 9 }, 1, 1, 0).is_none());
+        assert!(Fallback::<Plain>::new(Supply::Window { total_milli: 9 }, 1, 1, 0).is_none());
     }
 }
