@@ -3,6 +3,7 @@
 //! Knows the wire's numbers and their names; asks nobody.
 
 mod amount;
+mod auth;
 mod target;
 mod time;
 mod weights;
@@ -12,10 +13,11 @@ pub(crate) use amount::{
     clock, clock_text, count, count_or_none, count_text, dollars, milli_text, money, money_text,
     nanousd_text, percent, percent_text, price, price_text, share_text, thousandths,
 };
+pub(crate) use auth::{auth, auth_text, quirk};
 pub(crate) use target::{target, target_text};
 pub(crate) use time::{age, duration, instant, millis, rfc3339, timestamp, timestamp_ms, wait};
 pub(crate) use weights::{weights, weights_text};
-pub(crate) use word::{ACTION, MEASURE, MODE, PERIOD, PROFILE};
+pub(crate) use word::{ACTION, MEASURE, MODE, PERIOD, PROFILE, TRANSLATION};
 
 use domain::catalog::{Dialect, Operation};
 use proto::{
@@ -26,7 +28,10 @@ use proto::{
 /// A dialect's number.
 pub(crate) fn dialect(text: &str) -> Result<v1::Dialect, String> {
     let found = Dialect::ALL.into_iter().find(|it| it.as_str() == text).map(dialect_to);
-    found.ok_or_else(|| format!("`{text}` is not a dialect: use `openai` or `anthropic`"))
+    found.ok_or_else(|| {
+        let known = Dialect::ALL.map(|it| format!("`{it}`")).join(", ");
+        format!("`{text}` is not a dialect: use one of {known}")
+    })
 }
 
 /// A dialect's name; one that this program is too old for keeps its number.
@@ -48,32 +53,6 @@ pub(crate) fn operation(text: &str) -> Result<v1::Operation, String> {
 pub(crate) fn operation_text(operation: i32) -> String {
     operation_from("", operation)
         .map_or_else(|_| operation.to_string(), |it| it.as_str().to_owned())
-}
-
-/// `bearer`, `none` or `header:NAME`.
-pub(crate) fn auth(text: &str) -> Result<v1::AuthStyle, String> {
-    use v1::auth_style::{Bearer, NoAuth, Style};
-    let style = match text.split_once(':') {
-        Some(("header", name)) if !name.is_empty() => Style::Header(name.to_owned()),
-        None if text == "bearer" => Style::Bearer(Bearer {}),
-        None if text == "none" => Style::None(NoAuth {}),
-        Some(_) | None => {
-            return Err(format!(
-                "`{text}` is not a way to show a credential: use `bearer`, `header:NAME` or `none`"
-            ));
-        }
-    };
-    Ok(v1::AuthStyle { style: Some(style) })
-}
-
-/// The opposite of [`auth`].
-pub(crate) fn auth_text(auth: Option<&v1::AuthStyle>) -> String {
-    use v1::auth_style::Style;
-    match auth.and_then(|it| it.style.as_ref()) {
-        Some(Style::Header(name)) => format!("header:{name}"),
-        Some(Style::None(_)) => "none".to_owned(),
-        Some(Style::Bearer(_)) | None => "bearer".to_owned(),
-    }
 }
 
 /// `NAME=VALUE`, both not empty.
@@ -105,20 +84,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dialects_operations_and_auth_round_trip() {
-        for text in ["openai", "anthropic"] {
+    fn dialects_and_operations_round_trip() {
+        for text in ["openai", "anthropic", "openai_responses", "gemini", "bedrock"] {
             assert_eq!(dialect_text(dialect(text).unwrap().into()), text);
         }
         for text in ["chat", "embeddings", "count_tokens"] {
             assert_eq!(operation_text(operation(text).unwrap().into()), text);
         }
-        for text in ["bearer", "none", "header:api-key"] {
-            assert_eq!(auth_text(Some(&auth(text).unwrap())), text);
-        }
-        assert!(dialect("gemini").is_err() && operation("x").is_err());
-        for bad in ["", "header:", "basic", "bearer:x"] {
-            assert!(auth(bad).is_err(), "{bad}");
-        }
+        assert!(dialect("cohere").is_err() && operation("x").is_err());
     }
 
     #[test]
@@ -129,7 +102,7 @@ mod tests {
         check("https://h/v1/", None, "https://h/v1");
         check("openai=https://h/v1", Some(v1::Dialect::Openai), "https://h/v1");
         check("https://h/v1?a=b", None, "https://h/v1?a=b");
-        for bad in ["", "h/v1", "ftp://h", "gemini=https://h", "openai="] {
+        for bad in ["", "h/v1", "ftp://h", "cohere=https://h", "openai="] {
             assert!(base_url(bad).is_err(), "{bad}");
         }
     }

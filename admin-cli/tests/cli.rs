@@ -83,6 +83,7 @@ fn what_is_not_understood_exits_with_2() {
     it.check("frobnicate", 2, &["frobnicate"]);
     it.check("up --proxies zero", 2, &["--proxies"]);
     it.check("route set chat --tier /x", 2, &["ACCOUNT[/MODEL][@WEIGHT]"]);
+    it.check("route set chat --tier a --translation lax", 2, &["lax", "lenient", "strict"]);
     it.check("key create --name a --expires 2001-01-01", 2, &["past", "hint:"]);
     it.check("usage --since whenever", 2, &["--since", "whenever"]);
     it.check("account add --provider openai --api-key-env UNSET", 2, &["UNSET"]);

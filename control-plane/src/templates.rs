@@ -1,7 +1,9 @@
 //! The built-in providers: reads `templates.toml`, which is data only.
 
 use domain::{
-    catalog::{AuthStyle, Dialect, Endpoint, Model, ModelId, Operation, Price, Provider},
+    catalog::{
+        AuthStyle, Dialect, Endpoint, Model, ModelId, Operation, Price, Provider, Quirk, Quirks,
+    },
     name::Name,
 };
 use serde::Deserialize;
@@ -49,6 +51,7 @@ struct KnownText {
     model: String,
     price: Option<PriceText>,
     max_output_tokens: Option<u64>,
+    context_tokens: Option<u64>,
 }
 
 /// In nano-dollars per million tokens.
@@ -66,9 +69,36 @@ struct PriceText {
 struct EndpointText {
     dialect: String,
     base_url: Option<String>,
-    /// `bearer`, `none`, or the header that carries the credential.
-    auth: String,
+    auth: AuthText,
     output_cap_field: Option<String>,
+    #[serde(default)]
+    quirks: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum AuthText {
+    /// `bearer`, `none`, or the header that carries the credential.
+    Plain(String),
+    Signed(SignedText),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum SignedText {
+    /// By region and service; the region of the base URL if it is left out.
+    Sigv4 {
+        #[serde(default)]
+        region: String,
+        service: String,
+    },
+    GoogleServiceAccount {
+        scope: String,
+    },
+    EntraClientCredentials {
+        token_url: String,
+        scope: String,
+    },
 }
 
 /// The templates that ship with this program.
@@ -99,6 +129,7 @@ fn template(text: ProviderText) -> Result<Template, String> {
                 built_in: true,
                 price: known.and_then(|it| it.price).map(price),
                 max_output_tokens: known.and_then(|it| it.max_output_tokens),
+                context_tokens: known.and_then(|it| it.context_tokens),
             })
         })
     });
@@ -122,13 +153,30 @@ fn endpoint(text: EndpointText) -> Result<Endpoint, String> {
         .into_iter()
         .find(|it| it.as_str() == text.dialect)
         .ok_or_else(|| format!("dialect `{}`", text.dialect))?;
-    let auth = match text.auth.as_str() {
-        "bearer" => AuthStyle::Bearer,
-        "none" => AuthStyle::None,
-        header => AuthStyle::Header(header.to_owned()),
-    };
+    let quirk = |it: &String| Quirk::parse(it).ok_or_else(|| format!("quirk `{it}`"));
+    let quirks = text.quirks.iter().map(quirk).collect::<Result<Quirks, _>>()?;
+    let auth = auth(text.auth);
     let EndpointText { base_url, output_cap_field, .. } = text;
-    Ok(Endpoint { dialect, base_url, auth, output_cap_field })
+    Ok(Endpoint { dialect, base_url, auth, output_cap_field, quirks })
+}
+
+fn auth(text: AuthText) -> AuthStyle {
+    match text {
+        AuthText::Plain(text) => match text.as_str() {
+            "bearer" => AuthStyle::Bearer,
+            "none" => AuthStyle::None,
+            _ => AuthStyle::Header(text),
+        },
+        AuthText::Signed(SignedText::Sigv4 { region, service }) => {
+            AuthStyle::SigV4 { region, service }
+        }
+        AuthText::Signed(SignedText::GoogleServiceAccount { scope }) => {
+            AuthStyle::GoogleServiceAccount { scope }
+        }
+        AuthText::Signed(SignedText::EntraClientCredentials { token_url, scope }) => {
+            AuthStyle::EntraClientCredentials { token_url, scope }
+        }
+    }
 }
 
 const fn price(text: PriceText) -> Price {
@@ -177,6 +225,10 @@ mod tests {
             "vllm",
             "lm-studio",
             "demo",
+            "bedrock",
+            "bedrock-anthropic",
+            "vertex",
+            "vertex-anthropic",
         ] {
             assert!(names.contains(name), "{name}");
         }
@@ -204,11 +256,12 @@ mod tests {
     }
 
     #[test]
-    fn only_the_demo_provider_has_prices_and_all_of_its_models_have_one() {
+    fn only_of_the_demo_provider_s_models_price_and_context_are_known() {
         for template in built_in().unwrap() {
             let demo = template.provider.name.as_str() == "demo";
             for model in &template.models {
                 assert_eq!(model.price.is_some(), demo, "{}", model.id);
+                assert_eq!(model.context_tokens.is_some(), demo, "{}", model.id);
             }
         }
     }
@@ -220,9 +273,27 @@ mod tests {
             let field =
                 ["openai", "azure-openai"].contains(&name).then_some("max_completion_tokens");
             for endpoint in &template.provider.endpoints {
+                let field = field.filter(|_| endpoint.dialect == Dialect::OpenAi);
                 assert_eq!(endpoint.output_cap_field.as_deref(), field, "{name}");
             }
         }
+    }
+
+    #[test]
+    fn each_cloud_is_shown_its_own_credential() {
+        let templates = built_in().unwrap();
+        let endpoint = |name: &str, dialect| {
+            let template = templates.iter().find(|it| it.provider.name.as_str() == name).unwrap();
+            template.provider.endpoint(dialect).unwrap()
+        };
+        let sigv4 = AuthStyle::SigV4 { region: String::new(), service: "bedrock".into() };
+        assert_eq!(endpoint("bedrock", Dialect::Bedrock).auth, sigv4);
+        let scope = "https://www.googleapis.com/auth/cloud-platform".into();
+        let google = AuthStyle::GoogleServiceAccount { scope };
+        assert_eq!(endpoint("vertex", Dialect::Gemini).auth, google);
+        assert!(endpoint("vertex-anthropic", Dialect::Anthropic).quirks.has(Quirk::Vertex));
+        assert!(endpoint("openai", Dialect::OpenAi).quirks.has(Quirk::DeveloperRole));
+        assert_eq!(endpoint("openai", Dialect::OpenAiResponses).quirks, Quirks::NONE);
     }
 
     #[test]

@@ -229,6 +229,8 @@ pub(crate) enum LookVerdict {
     Failed(Failure),
     /// A limit of the account has not enough left.
     NoHeadroom,
+    /// What is asked cannot be said in the dialect that it speaks.
+    Unsayable,
     /// The account is to be asked after all others.
     KeptForLast(Reluctance),
 }

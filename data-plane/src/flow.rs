@@ -3,8 +3,11 @@
 mod admit;
 mod attempt;
 mod charge;
+mod exchange;
 mod failure;
+mod hosted;
 pub(crate) mod models;
+mod opening;
 mod order;
 mod passage;
 mod plan;
@@ -13,11 +16,12 @@ mod relay;
 mod settle;
 mod toll;
 mod watched;
+mod words;
 
 use crate::{
     access_log::Trace,
     gateway::Worker,
-    http::{Asked, refusal::Refusal, reply::Reply},
+    http::{Asked, endpoint::PathSays, refusal::Refusal, reply::Reply},
 };
 use attempt::NoAnswer;
 use domain::catalog::Operation;
@@ -29,6 +33,7 @@ use toll::Toll;
 pub(crate) struct Call<'a> {
     pub(crate) asked: Asked<'a>,
     pub(crate) operation: Operation,
+    pub(crate) says: PathSays,
     pub(crate) body: &'a mut Incoming,
     pub(crate) trace: &'a mut Trace,
 }
@@ -46,12 +51,14 @@ pub(crate) async fn serve(worker: &Arc<Worker>, mut call: Call<'_>) -> Result<Re
     let early = || admit::standing(&snapshot, caller.key(), "");
     let received = receive::read(gateway, &mut call).await;
     let received = received.inspect_err(|_| call.trace.limits = early())?;
-    let ask = receive::ask(&received, &mut call);
+    let says = std::mem::take(&mut call.says);
+    let ask = receive::ask(&received, &says, &mut call);
     let ask = ask.inspect_err(|_| call.trace.limits = early())?;
     call.trace.limits = admit::standing(&snapshot, caller.key(), &ask.peek.model);
     let record = admit::record(gateway, &snapshot, &caller, &ask);
     call.trace.record = Some(Arc::clone(&record));
     let plan = plan::plan(&snapshot, &ask, &caller)?;
+    let plan = plan::bind(plan, &gateway.owners, &ask, &caller)?;
     let toll = Toll::of(&snapshot, caller.key(), &ask, &plan);
     let admission = admit::admit(gateway, caller, &toll, &ask, record).await?;
     let mut settlement = settle::open(gateway, &snapshot, admission, &ask);

@@ -7,6 +7,7 @@ use crate::{
     http::body,
     meter::Meter,
     metrics::Metrics,
+    owners::Owners,
     sync::usage::UsageQueue,
     upstream::{Clients, Headroom, Thresholds},
 };
@@ -33,6 +34,7 @@ pub struct Gateway {
     pub explainer: Arc<Explainer>,
     pub(crate) headroom: Headroom,
     pub(crate) thresholds: Thresholds,
+    pub(crate) owners: Owners,
     /// Room for callers' connections.
     pub(crate) connections: Arc<Semaphore>,
     /// Room for request bodies, in units of [`body::ROOM_UNIT_BYTES`].
@@ -62,6 +64,7 @@ impl Gateway {
             explainer: Arc::new(Explainer::new(KEPT, Arc::clone(&snapshot))),
             headroom: Headroom::default(),
             thresholds: Thresholds::default(),
+            owners: Owners::default(),
             in_flight: AtomicU64::new(0),
             requests: AtomicU64::new(0),
             http,
@@ -135,6 +138,7 @@ pub(crate) struct Worker {
 
 impl Worker {
     pub(crate) fn new(gateway: Arc<Gateway>) -> Self {
-        Self { gateway, clients: Clients::new() }
+        let clients = Clients::new(gateway.process.tasks.clone());
+        Self { gateway, clients }
     }
 }

@@ -35,7 +35,8 @@ pub(crate) async fn answer(
     let mut trace = Trace::new(RequestId::from_uuid(Uuid::now_v7()), Instant::now());
     let in_flight = worker.gateway.enter();
     let (head, mut body) = request.into_parts();
-    let (dialect, endpoint) = endpoint::find(&head.method, head.uri.path(), &head.headers);
+    let (dialect, endpoint) =
+        endpoint::find(&head.method, head.uri.path(), head.uri.query(), &head.headers);
     let stamp = Stamp::new(trace.request, dialect);
     let asked = Asked { dialect, stamp: &stamp, head: &head };
     let serving = AssertUnwindSafe(serve(worker, endpoint, asked, &mut body, &mut trace));
@@ -61,6 +62,9 @@ pub(crate) async fn answer(
     if let Some(revision) = trace.revealed_revision {
         reply.credit_ourselves(revision);
     }
+    if head.headers.contains_key(header::ORIGIN) {
+        reply.share();
+    }
     linger(&head, body).await;
     reply.into_response(&stamp, in_flight)
 }
@@ -81,12 +85,14 @@ async fn serve(
     trace: &mut Trace,
 ) -> Result<Reply, Refusal> {
     match endpoint {
-        Ok(Endpoint::Call(operation)) => {
-            flow::serve(worker, Call { asked, operation, body, trace }).await
+        Ok(Endpoint::Call(operation, says)) => {
+            flow::serve(worker, Call { asked, operation, says, body, trace }).await
         }
         Ok(Endpoint::Models) => flow::models::list(worker, asked, trace),
         Ok(Endpoint::Model(id)) => flow::models::one(worker, asked, &id, trace),
         Ok(Endpoint::Root) => Ok(Reply::hello()),
+        Ok(Endpoint::Preflight) => Ok(Reply::preflight()),
+        Ok(Endpoint::Socket) => Ok(Reply::no_socket()),
         Err(NoEndpoint::UnknownPath) => Err(Refusal::UnknownPath),
         Err(NoEndpoint::WrongMethod { allow }) => Err(Refusal::WrongMethod { allow }),
     }

@@ -13,6 +13,7 @@ pub mod gateway;
 pub mod http;
 pub mod meter;
 mod metrics;
+mod owners;
 pub mod snapshot_cache;
 pub mod state_dir;
 pub mod sync;

@@ -18,8 +18,8 @@ use metrics::{
 use std::{array, sync::OnceLock, time::Duration};
 
 const DIALECTS: usize = Dialect::ALL.len();
-/// Chat, embeddings, token counting, and what is none of them.
-const OPERATIONS: usize = 4;
+/// Each operation, and what is none of them.
+const OPERATIONS: usize = Operation::ALL.len() + 1;
 /// 1xx to 5xx.
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 /// Nobody's, caller, limit, upstream, ours.
@@ -175,9 +175,10 @@ const fn at_dialect(dialect: Dialect) -> usize {
 const fn at_operation(operation: Option<Operation>) -> usize {
     match operation {
         Some(Operation::Chat) => 0,
-        Some(Operation::Embeddings) => 1,
-        Some(Operation::CountTokens) => 2,
-        None => 3,
+        Some(Operation::Completions) => 1,
+        Some(Operation::Embeddings) => 2,
+        Some(Operation::CountTokens) => 3,
+        None => Operation::ALL.len(),
     }
 }
 

@@ -7,6 +7,7 @@ mod sign;
 mod threshold;
 mod url;
 
-pub(crate) use client::{Clients, Line, classify};
+pub(crate) use client::{Clients, Line, NoRequest, classify};
 pub(crate) use headroom::{Headroom, Need};
 pub(crate) use threshold::{Threshold, Thresholds};
+pub(crate) use url::Asked;

@@ -4,12 +4,16 @@
 
 #[path = "flow/accounts.rs"]
 mod accounts;
+#[path = "flow/crossings.rs"]
+mod crossings;
 #[path = "flow/disconnects.rs"]
 mod disconnects;
 #[path = "flow/failover.rs"]
 mod failover;
 #[path = "flow/faithful.rs"]
 mod faithful;
+#[path = "flow/hosted.rs"]
+mod hosted;
 #[path = "flow/keys.rs"]
 mod keys;
 #[path = "flow/lender.rs"]
@@ -30,5 +34,7 @@ mod reservations;
 mod stage;
 #[path = "flow/streams.rs"]
 mod streams;
+#[path = "flow/translate.rs"]
+mod translate;
 #[path = "flow/upstream.rs"]
 mod upstream;

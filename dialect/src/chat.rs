@@ -7,6 +7,7 @@
 pub mod answer;
 pub mod content;
 pub mod event;
+mod sources;
 pub mod tool;
 
 pub use answer::{Answer, Choice, Failure, Stop};

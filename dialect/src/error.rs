@@ -181,6 +181,12 @@ impl ErrorKind {
 }
 
 impl ErrorKind {
+    /// OpenAI's type and code.
+    pub(crate) const fn openai(self) -> (&'static str, Option<&'static str>) {
+        let (_, kind, code, _) = self.row();
+        (kind, code)
+    }
+
     /// Google's name for it (`google.rpc.Code`).
     const fn gemini_status(self) -> &'static str {
         match self {

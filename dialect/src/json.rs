@@ -114,8 +114,18 @@ impl<'a> Fields<'a> {
 
     /// A field that stays where it is; `null` counts for absent.
     pub fn get(&self, name: &str) -> Option<&'a RawValue> {
+        self.get_raw(name).filter(|it| it.get() != "null")
+    }
+
+    /// A field that stays where it is, `null` or not.
+    pub fn get_raw(&self, name: &str) -> Option<&'a RawValue> {
         let found = self.0.iter().rev().find(|(key, _)| key == name);
-        found.map(|(_, value)| *value).filter(|it| it.get() != "null")
+        found.map(|(_, value)| *value)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// A text that stays where it is.
@@ -166,11 +176,15 @@ pub fn elements(raw: &RawValue) -> Option<Vec<&RawValue>> {
     serde_json::from_str(raw.get()).ok()
 }
 
-/// What serde says, without the place, which is that of a part.
+/// What serde expects. What it found instead it quotes, which is the caller's own affair.
 fn told(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
-    format!("is wrong: {}", text.strip_suffix(&place).unwrap_or(&text))
+    let text = text.strip_suffix(&place).unwrap_or(&text);
+    match text.rsplit_once(", expected ") {
+        Some((_, expected)) => format!("is wrong: expected {expected}"),
+        None => "is wrong".to_owned(),
+    }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
@@ -214,7 +228,7 @@ mod tests {
     fn a_field_of_the_wrong_type_is_named() {
         let mut fields = Fields::parse(r#"{"n":"x"}"#).unwrap();
         let error = fields.take_as::<u32>("n").unwrap_err();
-        assert!(error.to_string().starts_with("`n` is wrong: invalid type"), "{error}");
+        assert_eq!(error.to_string(), "`n` is wrong: expected u32");
     }
 
     #[test]

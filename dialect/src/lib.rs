@@ -9,11 +9,19 @@
 //! what we answer ourselves; [`ratelimit`] what is left of limits.
 #![warn(missing_docs)]
 
+mod anthropic;
+pub mod anthropic_hosted;
+pub mod aws_stream;
+mod bedrock;
 pub mod chat;
 mod count;
 pub mod error;
+mod gemini;
 pub mod json;
 pub mod models;
+mod openai_chat;
+mod openai_completions;
+mod openai_responses;
 pub mod peek;
 pub mod ratelimit;
 pub mod relay;

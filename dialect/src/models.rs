@@ -1,8 +1,12 @@
-//! The models that a caller may use, in the form of each dialect's `/v1/models`.
+//! The models that a caller may use, in the form of each dialect's `/v1/models`, with what
+//! is known of them. What is not known is left out.
 
 use crate::error::json;
 use bytes::Bytes;
-use domain::{catalog::Dialect, snapshot::Listed};
+use domain::{
+    catalog::{Dialect, Operation},
+    snapshot::Listed,
+};
 use serde::Serialize;
 
 /// The answer to `GET /v1/models`: all of `models`, in the order given, on one page.
@@ -47,11 +51,26 @@ struct OpenAiModel<'a> {
     /// Seconds since the Unix epoch. SDKs insist on a number, and we know none.
     created: u64,
     owned_by: &'a str,
+    // OpenAI says none of these; other gateways do, and clients read them there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    context_length: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_output_tokens: Option<u64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    capabilities: Vec<&'static str>,
 }
 
 impl<'a> OpenAiModel<'a> {
     fn of(model: &'a Listed) -> Self {
-        Self { id: &model.name, object: "model", created: 0, owned_by: &model.owner }
+        Self {
+            id: &model.name,
+            object: "model",
+            created: 0,
+            owned_by: &model.owner,
+            context_length: model.context_tokens,
+            max_output_tokens: model.max_output_tokens,
+            capabilities: model.operations.iter().map(|it| it.as_str()).collect(),
+        }
     }
 }
 
@@ -66,7 +85,11 @@ struct GeminiModel<'a> {
     /// Google's models live under `models/`.
     name: String,
     display_name: &'a str,
-    supported_generation_methods: [&'static str; 3],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input_token_limit: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_token_limit: Option<u64>,
+    supported_generation_methods: Vec<&'static str>,
 }
 
 impl<'a> GeminiModel<'a> {
@@ -74,9 +97,24 @@ impl<'a> GeminiModel<'a> {
         Self {
             name: format!("models/{}", model.name),
             display_name: &model.name,
-            supported_generation_methods: ["generateContent", "countTokens", "embedContent"],
+            input_token_limit: model.context_tokens,
+            output_token_limit: model.max_output_tokens,
+            supported_generation_methods: methods(&model.operations),
         }
     }
+}
+
+/// What can be called on a model. Clients leave out models that lack the method they want,
+/// so one of which nothing is known has them all.
+fn methods(operations: &[Operation]) -> Vec<&'static str> {
+    let known: &[Operation] = if operations.is_empty() { &Operation::ALL } else { operations };
+    let method = |it: &Operation| match it {
+        Operation::Chat => Some("generateContent"),
+        Operation::CountTokens => Some("countTokens"),
+        Operation::Embeddings => Some("embedContent"),
+        Operation::Completions => None,
+    };
+    known.iter().filter_map(method).collect()
 }
 
 #[derive(Serialize)]
@@ -95,6 +133,12 @@ struct AnthropicModel<'a> {
     display_name: &'a str,
     /// Anthropic writes the epoch where a release date is not known, and so do we.
     created_at: &'static str,
+    /// What is listed can be asked.
+    lifecycle: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_input_tokens: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_tokens: Option<u64>,
 }
 
 impl<'a> AnthropicModel<'a> {
@@ -104,6 +148,9 @@ impl<'a> AnthropicModel<'a> {
             id: &model.name,
             display_name: &model.name,
             created_at: "1970-01-01T00:00:00Z",
+            lifecycle: "active",
+            max_input_tokens: model.context_tokens,
+            max_tokens: model.max_output_tokens,
         }
     }
 }
@@ -114,7 +161,22 @@ mod tests {
     use serde_json::{Value, json};
 
     fn listed(name: &str) -> Listed {
-        Listed { name: name.to_owned(), owner: "acme".to_owned() }
+        Listed {
+            name: name.to_owned(),
+            owner: "acme".to_owned(),
+            operations: Vec::new(),
+            context_tokens: None,
+            max_output_tokens: None,
+        }
+    }
+
+    fn known(name: &str) -> Listed {
+        Listed {
+            operations: vec![Operation::Chat, Operation::Embeddings],
+            context_tokens: Some(128_000),
+            max_output_tokens: Some(4_096),
+            ..listed(name)
+        }
     }
 
     fn parsed(bytes: &[u8]) -> Value {
@@ -141,6 +203,34 @@ mod tests {
         assert_eq!(value["has_more"], json!(false));
         assert_eq!(value["data"][0]["type"], "model");
         assert_eq!(parsed(&one(Dialect::Anthropic, &models[1])), value["data"][1]);
+    }
+
+    #[test]
+    fn what_is_known_of_a_model_stands_where_each_dialect_looks_for_it() {
+        let model = known("m");
+        let openai = json!({"id": "m", "object": "model", "created": 0, "owned_by": "acme",
+            "context_length": 128_000, "max_output_tokens": 4_096,
+            "capabilities": ["chat", "embeddings"]});
+        assert_eq!(parsed(&one(Dialect::OpenAi, &model)), openai);
+        let anthropic = json!({"type": "model", "id": "m", "display_name": "m",
+            "created_at": "1970-01-01T00:00:00Z", "lifecycle": "active",
+            "max_input_tokens": 128_000, "max_tokens": 4_096});
+        assert_eq!(parsed(&one(Dialect::Anthropic, &model)), anthropic);
+        let gemini = json!({"name": "models/m", "displayName": "m", "inputTokenLimit": 128_000,
+            "outputTokenLimit": 4_096,
+            "supportedGenerationMethods": ["generateContent", "embedContent"]});
+        assert_eq!(parsed(&one(Dialect::Gemini, &model)), gemini);
+    }
+
+    #[test]
+    fn what_is_not_known_is_left_out() {
+        let model = listed("m");
+        let anthropic = parsed(&one(Dialect::Anthropic, &model));
+        assert_eq!((anthropic.get("max_tokens"), anthropic.get("max_input_tokens")), (None, None));
+        let gemini = json!({"name": "models/m", "displayName": "m",
+            "supportedGenerationMethods": ["generateContent", "embedContent", "countTokens"]});
+        assert_eq!(parsed(&one(Dialect::Gemini, &model)), gemini);
+        assert_eq!(parsed(&list(Dialect::Gemini, &[model])), json!({"models": [gemini]}));
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub use depth::MAX_DEPTH;
 pub use output::Output;
 pub(crate) use output::Room;
 
+use domain::catalog::Dialect;
 use read::{Envelope, Known, Options, Text};
 use serde_json::value::RawValue;
 use std::{borrow::Cow, ops::Range};
@@ -23,22 +24,35 @@ pub const MAX_MODEL_LEN: usize = 512;
 /// What a request's body says to us.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peek<'a> {
-    /// What the caller wrote in `model`, with JSON's escapes undone; never empty.
+    /// What the caller wrote in `model`, with JSON's escapes undone, or in the path; never
+    /// empty.
     pub model: Cow<'a, str>,
-    /// Where the value of `model` stands in the body, its quotes included; in bytes.
-    pub model_span: Range<usize>,
+    /// Where the model's name is to be written.
+    pub(crate) model_place: ModelPlace,
     /// Whether the answer is to be a stream.
     pub stream: bool,
     /// Whether an OpenAI stream would report its usage.
     pub stream_usage: StreamUsage,
     /// How long the answer is asked to be.
     pub output: Output,
+    /// The response that the request goes on from (OpenAI's responses); raw JSON.
+    previous: Option<&'a str>,
     prompt: [Option<&'a str>; Known::PROMPTS],
+    has_stream_options: bool,
 }
 
 impl Peek<'_> {
+    /// Where the value of `model` stands in the body, its quotes included, in bytes; `None`
+    /// if it stands in the path alone.
+    pub fn model_span(&self) -> Option<Range<usize>> {
+        match &self.model_place {
+            ModelPlace::Value { at, .. } => Some(at.clone()),
+            ModelPlace::Entry(_) | ModelPlace::Path => None,
+        }
+    }
+
     /// Guesses the input tokens from the raw text of what is fed to the model
-    /// (`messages`, `input`, `prompt`, `system`, `tools`), JSON's own signs included:
+    /// (`messages`, `input`, `prompt`, `system`, `tools` and such), JSON's own signs included:
     /// chat templates add about as many. Long base64 texts, such as images, count
     /// a flat 1,000. Reads all of that text again: call it only where nobody counted.
     pub fn input_text_estimate(&self) -> u64 {
@@ -52,6 +66,25 @@ impl Peek<'_> {
         self.prompt.iter().flatten().fold(0, |sum, it| sum.saturating_add(of(it)))
     }
 
+    /// The response that the request goes on from, which the provider keeps.
+    pub fn previous_response(&self) -> Option<String> {
+        serde_json::from_str(self.previous?).ok().flatten()
+    }
+
+    /// What stands under the names by which dialects are told apart.
+    pub(crate) fn given(&self) -> Given<'_> {
+        let at = |known: Known| self.prompt.get(known as usize).copied().flatten();
+        let at = |known| at(known).filter(|it| *it != "null");
+        Given {
+            messages: at(Known::Messages),
+            input: at(Known::Input),
+            system: at(Known::System),
+            tools: at(Known::Tools),
+            contents: at(Known::Contents),
+            openai_only: self.has_stream_options || self.output.has_completion_cap(),
+        }
+    }
+
     /// The most output tokens that the request asks for: its greatest bound, for each of
     /// its answers. `None`: it sets no bound.
     pub fn asked_output(&self) -> Option<u64> {
@@ -61,9 +94,36 @@ impl Peek<'_> {
     /// Where in `body`, of which this is said, a bound named `field` can be written.
     pub(crate) fn output_room(&self, body: &[u8], field: &str) -> Option<Room> {
         let elsewhere = !output::is_known(field)
+            && field != output::GEMINI_FIELD
             && std::str::from_utf8(body).is_ok_and(|it| read::has_key(it, field));
         self.output.room(field).filter(|_| !elsewhere)
     }
+}
+
+/// What a body has of what tells dialects apart: raw JSON, but for what only OpenAI has.
+pub(crate) struct Given<'a> {
+    pub(crate) messages: Option<&'a str>,
+    pub(crate) input: Option<&'a str>,
+    pub(crate) system: Option<&'a str>,
+    pub(crate) tools: Option<&'a str>,
+    pub(crate) contents: Option<&'a str>,
+    /// Whether it has fields that only OpenAI's chats have.
+    pub(crate) openai_only: bool,
+}
+
+/// Where the name of a model is to be written in a body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ModelPlace {
+    /// In place of the value that stands there, its quotes included; in bytes.
+    Value {
+        at: Range<usize>,
+        /// Whether that need not be [`Peek::model`], because the path named another.
+        differs: bool,
+    },
+    /// With its key, here: the path named it, and the body does not.
+    Entry(usize),
+    /// Nowhere: it belongs into the path.
+    Path,
 }
 
 /// Whether `stream_options.include_usage` is true already.
@@ -122,6 +182,19 @@ impl Refused {
 /// [`MAX_DEPTH`] deep, with a `model` and none of the fields that we read twice: a
 /// provider must not read another model or another length than we did.
 pub fn peek(body: &[u8]) -> Result<Peek<'_>, Refused> {
+    peek_in(Dialect::OpenAi, body, None)
+}
+
+/// The same for a body of this dialect. `named`: the model that the path names, in
+/// dialects and at endpoints that name it there. Then the body needs none.
+///
+/// # Errors
+/// As [`peek`].
+pub fn peek_in<'a>(
+    dialect: Dialect,
+    body: &'a [u8],
+    named: Option<&'a str>,
+) -> Result<Peek<'a>, Refused> {
     let refuse = |at: usize, why: &str| Refused::at(body, at, None, why.to_owned());
     let text = std::str::from_utf8(body)
         .map_err(|error| refuse(error.valid_up_to(), "not JSON: the body is not UTF-8"))?;
@@ -135,11 +208,13 @@ pub fn peek(body: &[u8]) -> Result<Peek<'_>, Refused> {
         .map_err(|at| refuse(at, &format!("the body is nested deeper than {MAX_DEPTH}")))?;
     let envelope: Envelope<'_> =
         serde_json::from_str(text).map_err(|error| Refused::of_json(&error))?;
-    Looking { body: text }.at_envelope(&envelope, open)
+    Looking { body: text, dialect, named }.at_envelope(&envelope, open)
 }
 
 struct Looking<'a> {
     body: &'a str,
+    dialect: Dialect,
+    named: Option<&'a str>,
 }
 
 impl<'a> Looking<'a> {
@@ -152,18 +227,47 @@ impl<'a> Looking<'a> {
                           read it as the model: remove it";
             return Err(self.blame("model", again, reason.to_owned()));
         }
-        let Some(model) = envelope.at(Known::Model) else {
-            let reason = "`model` is missing: name the model to use".to_owned();
-            return Err(Refused::at(self.body.as_bytes(), open, Some("model"), reason));
-        };
+        let front = open.saturating_add(1);
+        let (model, model_place) = self.model_of(envelope, open, front)?;
         Ok(Peek {
-            model: self.model(model)?,
-            model_span: self.span(model),
+            model,
+            model_place,
             stream: self.stream(envelope.at(Known::Stream))?,
             stream_usage: self.stream_usage(envelope.at(Known::StreamOptions), open)?,
-            output: Output::of(envelope, open.saturating_add(1), |it| self.span(it)),
+            output: Output::of(self.dialect, envelope, front, |it| self.span(it)),
+            previous: envelope.at(Known::PreviousResponse).map(RawValue::get),
             prompt: envelope.prompts(),
+            has_stream_options: envelope.at(Known::StreamOptions).is_some(),
         })
+    }
+
+    fn model_of(
+        &self,
+        envelope: &Envelope<'a>,
+        open: usize,
+        front: usize,
+    ) -> Result<(Cow<'a, str>, ModelPlace), Refused> {
+        match (self.named, envelope.at(Known::Model)) {
+            (None, None) => {
+                let reason = "`model` is missing: name the model to use".to_owned();
+                Err(Refused::at(self.body.as_bytes(), open, Some("model"), reason))
+            }
+            (None, Some(raw)) => {
+                Ok((self.model(raw)?, ModelPlace::Value { at: self.span(raw), differs: false }))
+            }
+            (Some(named), _) if named.len() > MAX_MODEL_LEN => {
+                let reason = format!("the model in the path is longer than {MAX_MODEL_LEN} bytes");
+                Err(Refused::at(self.body.as_bytes(), open, Some("model"), reason))
+            }
+            (Some(named), raw) => {
+                let place = match (self.dialect, raw) {
+                    (Dialect::Gemini | Dialect::Bedrock, _) => ModelPlace::Path,
+                    (_, Some(raw)) => ModelPlace::Value { at: self.span(raw), differs: true },
+                    (_, None) => ModelPlace::Entry(front),
+                };
+                Ok((Cow::Borrowed(named), place))
+            }
+        }
     }
 
     fn model(&self, raw: &'a RawValue) -> Result<Cow<'a, str>, Refused> {

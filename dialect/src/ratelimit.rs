@@ -5,6 +5,7 @@
 
 mod date;
 
+use crate::gemini;
 use domain::catalog::Dialect;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::{fmt::Write as _, time::Duration};
@@ -175,6 +176,14 @@ const fn names_of(dialect: Dialect) -> &'static [Names] {
 pub fn says_left(dialect: Dialect, headers: &HeaderMap) -> bool {
     let names = names_of(dialect);
     names.iter().any(|[_, remaining, _]| headers.contains_key(remaining))
+}
+
+/// The same for providers that say it in the body of a refusal, as Google does.
+pub fn retry_delay_in_body(dialect: Dialect, body: &[u8]) -> Option<Duration> {
+    match dialect {
+        Dialect::Gemini => gemini::error::retry_after(body),
+        Dialect::OpenAi | Dialect::OpenAiResponses | Dialect::Anthropic | Dialect::Bedrock => None,
+    }
 }
 
 /// After which time a provider wants to be asked again.

@@ -5,12 +5,17 @@
 //! [`Seen`]. Keeps at most [`MAX_HELD`] bytes of an answer, and a fixed rest.
 
 mod anthropic;
+mod bedrock;
 mod count;
+mod gemini;
 mod hold;
 mod openai;
+mod reader;
+mod responses;
 mod seen;
 
 pub use hold::MAX_HELD;
+pub(crate) use openai::parse as openai_usage;
 pub use seen::Seen;
 
 use crate::{
@@ -23,6 +28,7 @@ use domain::{
     tokens::Tokens,
 };
 use hold::Hold;
+use reader::Reader;
 
 /// The longest event of a stream, in bytes. Longer ones still go by, but
 /// [`Seen::overflowed`] says that it is time to give up on the upstream.
@@ -41,6 +47,7 @@ pub struct Relay {
     written: TextCount,
     errored: bool,
     any: bool,
+    begun: bool,
     overflowed: bool,
     at_end: bool,
 }
@@ -65,12 +72,6 @@ struct Stream {
     hold: Option<Hold>,
 }
 
-#[derive(Debug)]
-enum Reader {
-    OpenAi(openai::Reader),
-    Anthropic(anthropic::Reader),
-}
-
 impl Relay {
     /// Gets ready for the successful answer to one request. `streamed` says what came
     /// (`text/event-stream` or one JSON body), not what was asked for.
@@ -88,17 +89,13 @@ impl Relay {
         Self {
             operation,
             form: if streamed { stream() } else { Form::Body },
-            reader: match dialect {
-                Dialect::OpenAi | Dialect::OpenAiResponses | Dialect::Gemini | Dialect::Bedrock => {
-                    Reader::OpenAi(openai::Reader::default())
-                }
-                Dialect::Anthropic => Reader::Anthropic(anthropic::Reader::default()),
-            },
+            reader: Reader::of(dialect),
             skim: Skim::default(),
             words: 0,
             written: TextCount::default(),
             errored: false,
             any: false,
+            begun: false,
             overflowed: false,
             at_end: false,
         }
@@ -125,6 +122,16 @@ impl Relay {
             stream.hold = Some(hold);
         }
         out
+    }
+
+    /// What the provider calls the answer, in dialects where later requests refer to it.
+    pub fn answer_id(&self) -> Option<&str> {
+        self.reader.id()
+    }
+
+    /// Whether an event has come whole, of whatever kind.
+    pub const fn has_begun(&self) -> bool {
+        self.begun
     }
 
     /// The answer ended, in good order: gives what was held back. Do not call it when
@@ -158,18 +165,15 @@ impl Relay {
 
     /// What has been seen so far.
     pub fn seen(&self) -> Seen {
-        let (tokens, done) = match &self.reader {
-            Reader::OpenAi(it) => (it.tokens(), it.is_done() || self.at_end && it.is_ended()),
-            Reader::Anthropic(it) => (it.tokens(), it.is_done() || self.at_end && it.is_ended()),
-        };
+        let (tokens, done) = (self.reader.tokens(), self.reader.is_done(self.at_end));
         let (streamed, exact) = match &self.form {
-            Form::Stream(_) => (true, self.is_told_whole()),
+            Form::Stream(_) => (true, self.reader.is_told_whole()),
             Form::Body => (false, true),
         };
         let tokens = match self.operation {
             // They tell how many tokens there would be, and use none.
             Operation::CountTokens => Some(Tokens::default()),
-            Operation::Chat | Operation::Embeddings => tokens,
+            Operation::Chat | Operation::Completions | Operation::Embeddings => tokens,
         };
         let counted = self.operation == Operation::CountTokens;
         let written = match &self.form {
@@ -188,13 +192,6 @@ impl Relay {
             finished: if streamed { done } else { self.at_end },
             errored: self.errored,
             overflowed: self.overflowed,
-        }
-    }
-
-    const fn is_told_whole(&self) -> bool {
-        match &self.reader {
-            Reader::OpenAi(it) => it.is_told_whole(),
-            Reader::Anthropic(it) => it.is_told_whole(),
         }
     }
 
@@ -241,11 +238,10 @@ impl Relay {
         if lines == 0 {
             return false;
         }
+        self.begun = true;
         if head.as_slice().trim_ascii() == b"[DONE]" {
             self.skim = Skim::default();
-            if let Reader::OpenAi(it) = &mut self.reader {
-                it.done();
-            }
+            self.reader.done();
             return false;
         }
         self.errored |= name.as_slice().trim_ascii() == b"error";
@@ -263,13 +259,9 @@ impl Relay {
         } else {
             self.written = self.written.plus(written);
         }
-        match &mut self.reader {
-            Reader::OpenAi(it) => it.read(found),
-            Reader::Anthropic(it) => {
-                it.read(found);
-                false
-            }
-        }
+        let read = self.reader.read(found);
+        self.errored |= read.is_error;
+        read.is_only_usage
     }
 }
 

@@ -149,6 +149,7 @@ impl Skim {
         };
         match role {
             Role::Kind => self.found.kind = Short::default(),
+            Role::Id => self.found.id.clear(),
             Role::Count(slot) => self.found.count(slot).begin(),
             Role::Name | Role::End | Role::Error | Role::Skip => {}
         }
@@ -168,7 +169,7 @@ impl Skim {
             && self.awaited == Some(Key::Usage)
             && match self.depth {
                 1 => true,
-                2 => matches!(self.top, Key::Message | Key::XGroq),
+                2 => matches!(self.top, Key::Message | Key::XGroq | Key::Response),
                 3 => self.top == Key::Choices,
                 _ => false,
             }
@@ -224,6 +225,7 @@ impl Skim {
             Role::Kind => self.found.kind.push(part),
             Role::Count(slot) => self.found.count(slot).add(part),
             Role::End => self.found.ended = true,
+            Role::Id => self.found.add_id(part),
             Role::Error => self.found.error = true,
             Role::Skip => {}
         }
@@ -235,6 +237,7 @@ impl Skim {
             // No key and no kind that we know has an escape.
             Role::Name => self.last.spoil(),
             Role::Kind => self.found.kind.spoil(),
+            Role::Id => self.found.id.clear(),
             Role::Count(slot) => self.found.count(slot).add_char(code),
             Role::End => self.found.ended = true,
             Role::Error => self.found.error = true,

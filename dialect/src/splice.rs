@@ -1,7 +1,7 @@
 //! Same dialect on both sides: the model's name is replaced, a wish for the usage and a
 //! bound for the answer are added where they have to be, and nothing else is touched.
 
-use crate::peek::{Missing, Peek, Room, StreamUsage};
+use crate::peek::{Missing, ModelPlace, Peek, Room, StreamUsage};
 use bytes::Bytes;
 use std::ops::Range;
 
@@ -31,10 +31,7 @@ pub struct OutputCap<'a> {
 /// of numbers. With nothing to replace it is `body` itself, not a copy. `peek` must
 /// be what [`crate::peek::peek`] said of this `body`.
 pub fn splice(body: &Bytes, peek: &Peek<'_>, change: Change<'_>) -> Bytes {
-    let name = (peek.model != change.model).then(|| Edit {
-        at: peek.model_span.clone(),
-        text: serde_json::Value::from(change.model).to_string().into(),
-    });
+    let name = model(peek, change.model);
     let usage = match &peek.stream_usage {
         StreamUsage::NotAsked(Missing { at, text }) if change.ask_usage => {
             Some(Edit { at: at.clone(), text: (*text).into() })
@@ -60,6 +57,20 @@ pub fn splice(body: &Bytes, peek: &Peek<'_>, change: Change<'_>) -> Bytes {
     spliced.into()
 }
 
+/// Writes the model's name, unless the body has it already.
+fn model(peek: &Peek<'_>, name: &str) -> Option<Edit> {
+    let quoted = || serde_json::Value::from(name);
+    match &peek.model_place {
+        ModelPlace::Value { at, differs } if *differs || peek.model != name => {
+            Some(Edit { at: at.clone(), text: quoted().to_string().into() })
+        }
+        ModelPlace::Value { .. } | ModelPlace::Path => None,
+        ModelPlace::Entry(at) => {
+            Some(Edit { at: *at..*at, text: format!("\"model\":{},", quoted()).into() })
+        }
+    }
+}
+
 /// Writes the bound, unless the request has one.
 fn bound(body: &[u8], peek: &Peek<'_>, cap: OutputCap<'_>) -> Option<Edit> {
     let OutputCap { field, tokens } = cap;
@@ -69,6 +80,15 @@ fn bound(body: &[u8], peek: &Peek<'_>, cap: OutputCap<'_>) -> Option<Edit> {
             let key = serde_json::Value::from(field);
             Edit { at, text: format!("{key}:{tokens},").into() }
         }
+        Room::Within { at, alone } => {
+            let comma = if alone { "" } else { "," };
+            Edit { at, text: format!("\"maxOutputTokens\":{tokens}{comma}").into() }
+        }
+        Room::Around(at) => Edit {
+            at,
+            text: format!("\"generationConfig\":{{\"maxOutputTokens\":{tokens}}},").into(),
+        },
+        Room::Instead(at) => Edit { at, text: format!("{{\"maxOutputTokens\":{tokens}}}").into() },
     })
 }
 
@@ -80,7 +100,8 @@ struct Edit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::peek::peek;
+    use crate::peek::{peek, peek_in};
+    use domain::catalog::Dialect;
 
     const fn plain(model: &str, ask_usage: bool) -> Change<'_> {
         Change { model, ask_usage, output_cap: None }
@@ -210,5 +231,48 @@ mod tests {
         let expected =
             r#"{"stream_options":{"include_usage":true},"max_tokens":9, "model":"b","n":1}"#;
         assert_eq!(spliced, expected);
+    }
+
+    #[track_caller]
+    fn gemini(body: &'static str, expected: &str) {
+        let bytes = Bytes::from_static(body.as_bytes());
+        let peek = peek_in(Dialect::Gemini, &bytes, Some("alias")).unwrap();
+        let field = "generationConfig.maxOutputTokens";
+        let output_cap = Some(OutputCap { field, tokens: 7 });
+        let spliced = splice(&bytes, &peek, Change { output_cap, ..plain("gemini-9", false) });
+        assert_eq!(std::str::from_utf8(&spliced).unwrap(), expected);
+    }
+
+    #[test]
+    fn geminis_bound_stands_in_its_settings_and_its_model_in_no_body() {
+        let all = r#"{"contents":[],"generationConfig":{"maxOutputTokens":7}}"#;
+        gemini(r#"{"contents":[]}"#, r#"{"generationConfig":{"maxOutputTokens":7},"contents":[]}"#);
+        gemini(r#"{"contents":[],"generationConfig":{}}"#, all);
+        gemini(r#"{"contents":[],"generationConfig":null}"#, all);
+        gemini(
+            r#"{"generationConfig": { "topK" : 1.0 } }"#,
+            r#"{"generationConfig": {"maxOutputTokens":7, "topK" : 1.0 } }"#,
+        );
+        gemini(
+            r#"{"generation_config":{"x":1,"maxOutputTokens": -1 }}"#,
+            r#"{"generation_config":{"x":1,"maxOutputTokens": 7 }}"#,
+        );
+        for given in [r#"{"generationConfig":{"maxOutputTokens":9}}"#, r#"{"generationConfig":[]}"#]
+        {
+            gemini(given, given);
+        }
+    }
+
+    #[test]
+    fn a_model_that_the_path_names_is_written_where_the_body_wants_it() {
+        for (body, expected) in [
+            (r#"{"messages":[]}"#, r#"{"model":"b","messages":[]}"#),
+            (r#"{"model":"x","messages":[]}"#, r#"{"model":"b","messages":[]}"#),
+            (r#"{"model":"a","messages":[]}"#, r#"{"model":"b","messages":[]}"#),
+        ] {
+            let bytes = Bytes::from_static(body.as_bytes());
+            let peek = peek_in(Dialect::OpenAi, &bytes, Some("a")).unwrap();
+            assert_eq!(splice(&bytes, &peek, plain("b", false)), expected);
+        }
     }
 }

@@ -172,7 +172,8 @@ proptest! {
         let body = Bytes::from(text.clone());
         let peek = peek(&body).unwrap();
         let spliced = splice(&body, &peek, plain(&new, false));
-        let (head, tail) = (&text[..peek.model_span.start], &text[peek.model_span.end..]);
+        let span = peek.model_span().unwrap();
+        let (head, tail) = (&text[..span.start], &text[span.end..]);
         let value = Value::from(new.as_str()).to_string();
         prop_assert_eq!(spliced, format!("{head}{value}{tail}"));
     }

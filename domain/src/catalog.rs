@@ -32,7 +32,7 @@ pub use model::{InvalidModelName, Model, ModelId, ModelName, Operation};
 pub use price::Price;
 pub use provider::{AuthStyle, Dialect, Endpoint, Provider};
 pub use quirk::{Quirk, Quirks};
-pub use route::{Route, Target, Tier};
+pub use route::{Route, Target, Tier, Translation};
 pub use setting::Settings;
 pub use team::Team;
 pub use virtual_key::VirtualKey;

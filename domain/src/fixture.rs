@@ -3,7 +3,8 @@
 use crate::{
     catalog::{
         Account, Action, AuthStyle, Catalog, ClientSettings, Dialect, Edit, Endpoint, Limit, Mode,
-        Model, ModelId, Operation, Provider, Route, Rule, Subject, Target, Team, Tier, VirtualKey,
+        Model, ModelId, Operation, Provider, Quirks, Route, Rule, Subject, Target, Team, Tier,
+        Translation, VirtualKey,
     },
     id::{AccountId, KeyId, LimitId, TeamId},
     key::{Fingerprint, Pepper},
@@ -54,6 +55,7 @@ pub(crate) fn endpoint(dialect: Dialect, base_url: Option<&str>) -> Endpoint {
         base_url: base_url.map(str::to_owned),
         auth: AuthStyle::Bearer,
         output_cap_field: None,
+        quirks: Quirks::NONE,
     }
 }
 
@@ -76,6 +78,7 @@ pub(crate) fn model(provider: &str, text: &str) -> Model {
         built_in: false,
         price: None,
         max_output_tokens: None,
+        context_tokens: None,
     }
 }
 
@@ -89,7 +92,12 @@ pub(crate) fn route(alias: &str, tiers: &[&[ShortTarget<'_>]]) -> Route {
         weight: it.2,
     };
     let tier = |it: &&[ShortTarget<'_>]| Tier { targets: it.iter().map(target).collect() };
-    Route { alias: alias.parse().unwrap(), tiers: tiers.iter().map(tier).collect(), enabled: true }
+    Route {
+        alias: alias.parse().unwrap(),
+        tiers: tiers.iter().map(tier).collect(),
+        enabled: true,
+        translation: Translation::Lenient,
+    }
 }
 
 pub(crate) fn team(number: u8, text: &str) -> Team {

@@ -3,6 +3,8 @@
 mod pick;
 mod plan;
 mod retry;
+mod speech;
 
 pub use plan::{Ask, Attempt, Plan, Unroutable, plan};
 pub use retry::{Failure, Next, after};
+pub use speech::speech;

@@ -7,10 +7,12 @@ mod check;
 mod defect;
 mod index;
 mod limits;
+mod listed;
 mod touched;
 
 pub use defect::{Defect, LimitFault};
 pub use index::{Seat, SeatEndpoint};
+pub use listed::Listed;
 
 use crate::{
     catalog::{Catalog, Edit, Route, VirtualKey},
@@ -27,15 +29,6 @@ pub struct Snapshot {
     revision: u64,
     catalog: Catalog,
     index: Arc<Index>,
-}
-
-/// A model or alias as it is listed to a caller.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Listed {
-    /// What to write in `model`.
-    pub name: String,
-    /// The provider, or `sluice` for an alias of a route.
-    pub owner: String,
 }
 
 impl Snapshot {
@@ -115,29 +108,6 @@ impl Snapshot {
 
     pub(crate) fn index(&self) -> &Index {
         &self.index
-    }
-
-    /// What `key` may write in `model`, sorted by name: exact aliases of enabled
-    /// routes, and listed models of providers that have an enabled account. A model that
-    /// several providers list is shown as that of the one that is asked first, and one
-    /// that a disabled route hides is not shown.
-    pub fn listed(&self, key: &VirtualKey) -> Vec<Listed> {
-        let aliases = self
-            .catalog
-            .routes
-            .values()
-            .filter(|it| it.enabled && !it.alias.is_wildcard())
-            .map(|it| Listed { name: it.alias.to_string(), owner: "sluice".to_owned() });
-        let models = self
-            .index
-            .models()
-            .filter(|(name, _)| self.route_of(name.as_str()).is_none_or(|it| it.enabled))
-            .map(|(name, owner)| Listed { name: name.to_string(), owner: owner.to_string() });
-        let mut listed: Vec<_> = aliases.chain(models).filter(|it| key.may_use(&it.name)).collect();
-        // Aliases come first above and the sort is stable, so an alias hides a model of its name.
-        listed.sort_by(|a, b| a.name.cmp(&b.name));
-        listed.dedup_by(|b, a| a.name == b.name);
-        listed
     }
 }
 

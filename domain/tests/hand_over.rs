@@ -1,5 +1,4 @@
 //! Planned ends, one close upon the other.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use domain::{
     id::{LimitId, ProxyId},

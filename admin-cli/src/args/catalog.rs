@@ -50,12 +50,17 @@ pub(crate) struct ProviderFlags {
     /// Where it speaks a dialect; without `=URL` every account brings its own address
     #[arg(long = "endpoint", value_name = "DIALECT[=URL]", value_parser = endpoint)]
     pub(crate) endpoints: Vec<(v1::Dialect, String)>,
-    /// How its credential is shown: `bearer`, `header:NAME` or `none`
+    /// How its credential is shown: `bearer`, `header:NAME`, `none`, `sigv4:SERVICE[@REGION]`,
+    /// `google:SCOPE` or `entra:TOKEN_URL SCOPE`
     #[arg(long, value_name = "STYLE", value_parser = spell::auth)]
     pub(crate) auth: Option<v1::AuthStyle>,
     /// In which field its chat requests take their maximum of output tokens; '' is `max_tokens`
     #[arg(long, value_name = "FIELD")]
     pub(crate) output_cap_field: Option<String>,
+    /// How its endpoints differ from what their dialects usually do, such as `developer_role`;
+    /// repeat or use commas, '' is not at all
+    #[arg(long = "quirk", value_name = "QUIRK", value_delimiter = ',', value_parser = quirk)]
+    pub(crate) quirks: Vec<String>,
     /// The variable that usually holds its credential
     #[arg(long, value_name = "VARIABLE")]
     pub(crate) env_var: Option<String>,
@@ -68,6 +73,10 @@ pub(crate) struct ProviderFlags {
     /// Where its API is documented
     #[arg(long, value_name = "URL")]
     pub(crate) docs_url: Option<String>,
+}
+
+fn quirk(text: &str) -> Result<String, String> {
+    if text.is_empty() { Ok(String::new()) } else { spell::quirk(text) }
 }
 
 fn endpoint(text: &str) -> Result<(v1::Dialect, String), String> {
@@ -111,7 +120,7 @@ Examples:
 const MODEL_UPDATE_EXAMPLES: &str = "\
 Examples:
   sluice model update openai/gpt-4o-mini --input-price 0.15 --cached-input-price 0.075 \\
-         --output-price 0.6 --max-output-tokens 16384
+         --output-price 0.6 --max-output-tokens 16384 --context-tokens 128k
   sluice model update lab/embed-1 --operations embeddings
   sluice model update lab/embed-1 --no-price                   not known again
 
@@ -156,7 +165,7 @@ pub(crate) struct ModelChange {
     pub(crate) no_price: bool,
 }
 
-/// What its tokens cost, and how many it gives.
+/// What its tokens cost, and how many it takes and gives.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Price, in dollars per million tokens")]
 pub(crate) struct PriceFlags {
@@ -175,6 +184,9 @@ pub(crate) struct PriceFlags {
     /// The most output tokens that it can give to one request; 0: not known
     #[arg(long, value_name = "TOKENS", value_parser = spell::count_or_none)]
     pub(crate) max_output_tokens: Option<u64>,
+    /// The most tokens that input and output of one request may have together; 0: not known
+    #[arg(long, value_name = "TOKENS", value_parser = spell::count_or_none)]
+    pub(crate) context_tokens: Option<u64>,
 }
 
 /// What to do with routes.
@@ -202,6 +214,7 @@ Examples:
   sluice route set chat --tier main/gpt-4o
   sluice route set chat --tier main/gpt-4o@3,eu/gpt-4o@1 --tier backup/gpt-4o-mini
   sluice route set 'gpt-*' --tier azure            the model stays what the caller wrote
+  sluice route set exact --tier claude --translation strict
 
 Each --tier holds targets of equal standing, ACCOUNT[/MODEL][@WEIGHT], separated by commas;
 requests are shared out by weight (1 if not said). When every target of a tier has failed,
@@ -218,6 +231,12 @@ pub(crate) struct SetRoute {
     /// Refuse the alias for now
     #[arg(long)]
     pub(crate) disabled: bool,
+    /// Whether a request may be adapted for a provider of another dialect (lenient, which
+    /// names each change in `x-sluice-adapted`), or goes only where it can be said to the
+    /// letter (strict)
+    #[arg(long, value_name = "HOW", default_value = "lenient")]
+    #[arg(value_parser = spell::TRANSLATION.parser())]
+    pub(crate) translation: v1::Translation,
     #[command(flatten)]
     pub(crate) wait: Wait,
 }

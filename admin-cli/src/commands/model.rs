@@ -94,7 +94,7 @@ impl ModelName {
 
 impl PriceFlags {
     fn is_silent(&self) -> bool {
-        !self.has_price() && self.max_output_tokens.is_none()
+        !self.has_price() && self.max_output_tokens.or(self.context_tokens).is_none()
     }
 
     fn has_price(&self) -> bool {
@@ -135,6 +135,10 @@ impl PriceFlags {
             paths.push("max_output_tokens");
             model.max_output_tokens = tokens;
         }
+        if let Some(tokens) = self.context_tokens {
+            paths.push("context_tokens");
+            model.context_tokens = tokens;
+        }
         Ok(paths)
     }
 }
@@ -150,6 +154,7 @@ mod tests {
             cache_write_price: None,
             output_price: output,
             max_output_tokens: None,
+            context_tokens: None,
         }
     }
 
@@ -173,5 +178,11 @@ mod tests {
         let price = model.price.unwrap();
         assert_eq!((price.cached_input_nanousd, price.cache_write_nanousd), (Some(0), None));
         assert!(flags(None, None).is_silent() && !cached.is_silent());
+        let long = PriceFlags { context_tokens: Some(8), ..flags(None, None) };
+        assert_eq!(
+            (long.is_silent(), long.apply(&mut model).unwrap()),
+            (false, vec!["context_tokens"])
+        );
+        assert_eq!((model.context_tokens, model.max_output_tokens), (8, 9));
     }
 }

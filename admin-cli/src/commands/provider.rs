@@ -82,6 +82,7 @@ impl ProviderFlags {
                 base_url,
                 auth: None,
                 output_cap_field: String::new(),
+                quirks: Vec::new(),
             };
             let before = std::mem::take(&mut provider.endpoints);
             provider.endpoints = self.endpoints.into_iter().map(endpoint).collect();
@@ -90,6 +91,7 @@ impl ProviderFlags {
                 it.auth = same.and_then(|old| old.auth.clone());
                 it.output_cap_field =
                     same.map_or_else(String::new, |old| old.output_cap_field.clone());
+                it.quirks = same.map_or_else(Vec::new, |old| old.quirks.clone());
             }
             paths.push("endpoints");
         }
@@ -104,6 +106,14 @@ impl ProviderFlags {
         if let Some(field) = self.output_cap_field {
             for it in &mut provider.endpoints {
                 it.output_cap_field.clone_from(&field);
+            }
+            if !paths.contains(&"endpoints") {
+                paths.push("endpoints");
+            }
+        }
+        if !self.quirks.is_empty() {
+            for it in &mut provider.endpoints {
+                it.quirks = self.quirks.iter().filter(|it| !it.is_empty()).cloned().collect();
             }
             if !paths.contains(&"endpoints") {
                 paths.push("endpoints");

@@ -58,6 +58,7 @@ async fn set(it: &Session, args: SetRoute) -> Outcome {
         alias: alias.clone(),
         tiers: args.tiers,
         disabled: args.disabled,
+        translation: args.translation.into(),
         ..v1::Route::default()
     };
     let client = it.client().await?;

@@ -57,6 +57,8 @@ pub(crate) struct Endpoint {
     pub(crate) auth: String,
     #[serde(default, skip_serializing_if = "is_default")]
     pub(crate) output_cap_field: String,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) quirks: Vec<String>,
 }
 
 impl From<&v1::Provider> for Provider {
@@ -66,6 +68,7 @@ impl From<&v1::Provider> for Provider {
             base_url: it.base_url.clone(),
             auth: spell::auth_text(it.auth.as_ref()),
             output_cap_field: it.output_cap_field.clone(),
+            quirks: it.quirks.clone(),
         };
         Self {
             name: wire.name.clone(),
@@ -86,6 +89,7 @@ impl Provider {
             base_url: it.base_url.clone(),
             auth: Some(wrong.note(&format!("endpoints[{at}].auth"), spell::auth(&it.auth))),
             output_cap_field: it.output_cap_field.clone(),
+            quirks: it.quirks.clone(),
         });
         v1::Provider {
             endpoints: endpoints.collect(),
@@ -112,6 +116,9 @@ pub(crate) struct Route {
     pub(crate) tiers: Vec<Vec<String>>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub(crate) disabled: bool,
+    /// `lenient` if it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) translation: Option<String>,
 }
 
 impl From<&v1::Route> for Route {
@@ -121,6 +128,10 @@ impl From<&v1::Route> for Route {
             alias: wire.alias.clone(),
             tiers: wire.tiers.iter().map(tier).collect(),
             disabled: wire.disabled,
+            translation: match wire.translation() {
+                v1::Translation::Unspecified | v1::Translation::Lenient => None,
+                it @ v1::Translation::Strict => Some(spell::TRANSLATION.of(it).to_owned()),
+            },
         }
     }
 }
@@ -136,7 +147,10 @@ impl Route {
             tiers.push(v1::Tier { targets: targets.collect() });
         }
         let (alias, disabled) = (self.alias.clone(), self.disabled);
-        v1::Route { alias, tiers, disabled, ..v1::Route::default() }
+        let translation = self.translation.as_deref().unwrap_or("lenient");
+        let translation = spell::TRANSLATION.read(translation).map(i32::from);
+        let translation = wrong.note("translation", translation);
+        v1::Route { alias, tiers, disabled, translation, ..v1::Route::default() }
     }
 }
 

@@ -30,10 +30,11 @@ accounts:
   - {name: spare, provider: openai, credential_file: spare.key, disabled: true}
 models:
   - {provider: lab, name: lab-1, operations: [chat, embeddings], max_output_tokens: 4096,
-     price: {input: 0.15, cached_input: $0.075, output: 1}}
+     context_tokens: 65536, price: {input: 0.15, cached_input: $0.075, output: 1}}
 ---
 routes:
   - alias: chat
+    translation: strict
     tiers:
       - [main/gpt-4o@3, spare]
       - [spare/gpt-4o-mini]
@@ -98,9 +99,14 @@ fn what_is_exported_is_the_same_manifest_and_no_change() {
     let exported = Manifest::of_edits(&edits);
     let text = serde_norway::to_string(&exported).unwrap();
     assert!(!text.contains("from-env"), "{text}");
-    for part in
-        ["input: 0.15\n", "output: 1\n", "tokens: 1.5M\n", "warn: 80%\n", "requests: 12345\n"]
-    {
+    for part in [
+        "input: 0.15\n",
+        "output: 1\n",
+        "tokens: 1.5M\n",
+        "warn: 80%\n",
+        "requests: 12345\n",
+        "translation: strict\n",
+    ] {
         assert!(text.contains(part), "{part}: {text}");
     }
     let again = Manifest::read("m.yaml", &text).unwrap();
@@ -134,7 +140,9 @@ fn limits_and_prices_are_exact() {
         Some(Edit::PutModel(it)) => Some(it.clone()),
         Some(_) | None => None,
     });
-    let price = model.unwrap().price.unwrap();
+    let model = model.unwrap();
+    assert_eq!((model.max_output_tokens, model.context_tokens), (4_096, 65_536));
+    let price = model.price.unwrap();
     assert_eq!((price.input_nanousd, price.output_nanousd), (150_000_000, 1_000_000_000));
     assert_eq!((price.cached_input_nanousd, price.cache_write_nanousd), (Some(75_000_000), None));
 }
@@ -203,7 +211,8 @@ fn an_unknown_field_is_refused_with_its_place() {
 fn everything_wrong_is_told_at_once() {
     let error = wrong(
         "accounts:\n  - {name: a, provider: p, credential_env: UNSET}\n  - {name: a, provider: p, \
-         base_urls: [{dialect: latin, url: x}]}\nroutes:\n  - {alias: r, tiers: [['/']]}\nkeys:\n  \
+         base_urls: [{dialect: latin, url: x}]}\nroutes:\n  - {alias: r, tiers: [['/']], translation: \
+         lax}\nkeys:\n  \
          - {name: k, expires_at: 30d}\n",
     );
     let fields: Vec<_> = error.fields.iter().map(|it| it.field.as_str()).collect();
@@ -213,6 +222,7 @@ fn everything_wrong_is_told_at_once() {
             "accounts[0].credential_env",
             "accounts[1].base_urls[0].dialect",
             "routes[0].tiers[0][0]",
+            "routes[0].translation",
             "keys[0].expires_at",
             "accounts[1]"
         ]

@@ -1,7 +1,9 @@
 //! Words that stand for numbers of the wire: one table for flags, manifests and answers.
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use proto::admin::v1::{LimitAction, LimitMeasure, LimitMode, LimitPeriod, LimitProfile};
+use proto::admin::v1::{
+    LimitAction, LimitMeasure, LimitMode, LimitPeriod, LimitProfile, Translation,
+};
 
 /// The words of one thing, such as `minute` for a period.
 #[derive(Debug)]
@@ -44,6 +46,12 @@ pub(crate) const MODE: Words<LimitMode> = Words {
 pub(crate) const ACTION: Words<LimitAction> = Words {
     what: "an action",
     words: &[("enforce", LimitAction::Enforce), ("shadow", LimitAction::Shadow)],
+};
+
+/// How much of a request may be adapted.
+pub(crate) const TRANSLATION: Words<Translation> = Words {
+    what: "a translation",
+    words: &[("lenient", Translation::Lenient), ("strict", Translation::Strict)],
 };
 
 /// What is counted.

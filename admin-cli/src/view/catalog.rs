@@ -30,6 +30,7 @@ struct EndpointView {
     base_url: String,
     auth: String,
     output_cap_field: String,
+    quirks: Vec<String>,
 }
 
 impl From<v1::Provider> for ProviderView {
@@ -39,6 +40,7 @@ impl From<v1::Provider> for ProviderView {
             base_url: it.base_url.clone(),
             auth: spell::auth_text(it.auth.as_ref()),
             output_cap_field: it.output_cap_field.clone(),
+            quirks: it.quirks.clone(),
         };
         Self {
             endpoints: wire.endpoints.iter().map(endpoint).collect(),
@@ -78,6 +80,9 @@ impl Show for ProviderView {
             lines.push(("endpoint", Cell::text(format!("{} {url} ({})", it.dialect, it.auth))));
             if !it.output_cap_field.is_empty() {
                 lines.push(("output cap", Cell::text(&it.output_cap_field)));
+            }
+            if !it.quirks.is_empty() {
+                lines.push(("quirks", Cell::list(&it.quirks)));
             }
         }
         let kind = if self.aggregator { "passes on to others' models" } else { "native" };
@@ -212,6 +217,7 @@ pub(crate) struct RouteView {
     alias: String,
     tiers: Vec<TierView>,
     disabled: bool,
+    translation: &'static str,
     revision: u64,
     etag: String,
 }
@@ -241,6 +247,10 @@ impl From<v1::Route> for RouteView {
         let tier =
             |it: v1::Tier| TierView { targets: it.targets.into_iter().map(target).collect() };
         Self {
+            translation: spell::TRANSLATION.of(match wire.translation() {
+                v1::Translation::Unspecified | v1::Translation::Lenient => v1::Translation::Lenient,
+                v1::Translation::Strict => v1::Translation::Strict,
+            }),
             tiers: wire.tiers.into_iter().map(tier).collect(),
             alias: wire.alias,
             disabled: wire.disabled,
@@ -276,6 +286,7 @@ impl Show for RouteView {
         for (at, it) in self.tiers().enumerate() {
             lines.push((if at == 0 { "first" } else { "then" }, Cell::text(it)));
         }
+        lines.push(("translation", Cell::text(self.translation)));
         lines.push(("revision", Cell::ordinal(self.revision)));
         lines
     }

@@ -17,6 +17,7 @@ pub(crate) struct ModelView {
     operations: Vec<String>,
     price: Option<PriceView>,
     max_output_tokens: u64,
+    context_tokens: u64,
     built_in: bool,
     revision: u64,
     etag: String,
@@ -51,6 +52,7 @@ impl From<v1::Model> for ModelView {
             operations: model.operations,
             price: wire.price.map(PriceView::from),
             max_output_tokens: wire.max_output_tokens,
+            context_tokens: wire.context_tokens,
             built_in: wire.built_in,
             revision: wire.revision,
             etag: wire.etag,
@@ -58,18 +60,22 @@ impl From<v1::Model> for ModelView {
     }
 }
 
-impl ModelView {
-    fn max_output(&self) -> Cell {
-        match self.max_output_tokens {
-            0 => Cell::faint("-"),
-            tokens => Cell::number(tokens),
-        }
-    }
+/// A number of tokens; 0 stands for one that is not known.
+fn tokens(number: u64) -> Cell {
+    if number == 0 { Cell::faint("-") } else { Cell::number(number) }
 }
 
 impl Show for ModelView {
-    const COLUMNS: &'static [&'static str] =
-        &["MODEL", "OPERATIONS", "$/M INPUT", "$/M OUTPUT", "MAX OUTPUT", "ORIGIN", "REVISION"];
+    const COLUMNS: &'static [&'static str] = &[
+        "MODEL",
+        "OPERATIONS",
+        "$/M INPUT",
+        "$/M OUTPUT",
+        "MAX OUTPUT",
+        "CONTEXT",
+        "ORIGIN",
+        "REVISION",
+    ];
 
     fn row(&self) -> Vec<Cell> {
         let price = |price: Option<u64>| {
@@ -83,7 +89,8 @@ impl Show for ModelView {
             Cell::list(&self.operations),
             price(self.price.as_ref().map(|it| it.input_nanousd)),
             price(self.price.as_ref().map(|it| it.output_nanousd)),
-            self.max_output(),
+            tokens(self.max_output_tokens),
+            tokens(self.context_tokens),
             if self.built_in { Cell::faint("built in") } else { Cell::text("added") },
             Cell::ordinal(self.revision),
         ]
@@ -105,7 +112,8 @@ impl Show for ModelView {
             None => lines.push(("price", Cell::faint("not known"))),
         }
         lines.extend([
-            ("max output", self.max_output()),
+            ("max output", tokens(self.max_output_tokens)),
+            ("context", tokens(self.context_tokens)),
             ("origin", Cell::text(if self.built_in { "built in" } else { "added" })),
             ("revision", Cell::ordinal(self.revision)),
         ]);
@@ -126,6 +134,7 @@ mod tests {
             operations: vec![v1::Operation::Chat.into()],
             price,
             max_output_tokens: if price.is_some() { 16_384 } else { 0 },
+            context_tokens: if price.is_some() { 128_000 } else { 0 },
             built_in: true,
             revision: 7,
             ..v1::Model::default()
@@ -140,9 +149,9 @@ mod tests {
         assert_eq!(
             output::table(ModelView::COLUMNS, views.iter().map(Show::row).collect()),
             "\
-MODEL               OPERATIONS  $/M INPUT  $/M OUTPUT  MAX OUTPUT  ORIGIN    REVISION
-openai/gpt-4o-mini  chat             0.15         0.6      16,384  built in         7
-openai/gpt-x        chat                -           -           -  built in         7
+MODEL               OPERATIONS  $/M INPUT  $/M OUTPUT  MAX OUTPUT  CONTEXT  ORIGIN    REVISION
+openai/gpt-4o-mini  chat             0.15         0.6      16,384  128,000  built in         7
+openai/gpt-x        chat                -           -           -        -  built in         7
 "
         );
         let json = serde_json::to_value(&views[0]).unwrap();

@@ -44,14 +44,16 @@ const PUT_ACCOUNT: &str = "-- put_account
 
 const PUT_MODEL: &str = "-- put_model
     INSERT INTO model (provider, name, operations, built_in, input_nanousd,
-        cached_input_nanousd, cache_write_nanousd, output_nanousd, max_output_tokens, revision)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        cached_input_nanousd, cache_write_nanousd, output_nanousd, max_output_tokens,
+        context_tokens, revision)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
     ON CONFLICT (provider, name) DO UPDATE SET operations = excluded.operations,
         built_in = excluded.built_in, input_nanousd = excluded.input_nanousd,
         cached_input_nanousd = excluded.cached_input_nanousd,
         cache_write_nanousd = excluded.cache_write_nanousd,
         output_nanousd = excluded.output_nanousd,
-        max_output_tokens = excluded.max_output_tokens, revision = excluded.revision";
+        max_output_tokens = excluded.max_output_tokens,
+        context_tokens = excluded.context_tokens, revision = excluded.revision";
 
 /// What was written and removed after revision `after`, each item once; with -1, everything.
 pub(super) async fn since(
@@ -174,7 +176,8 @@ pub(super) async fn write(
         Edit::PutModel(it) => write_model(tx, sql, it, revision).await?,
         Edit::PutRoute(it) => {
             let tiers = row::tier_rows(it);
-            execute(tx, sql, &[&it.alias.as_str(), &tiers, &it.enabled, &revision]).await?;
+            let (alias, translation) = (it.alias.as_str(), it.translation.as_str());
+            execute(tx, sql, &[&alias, &tiers, &it.enabled, &translation, &revision]).await?;
         }
         Edit::PutTeam(it) => {
             let name = it.name.as_str();
@@ -276,6 +279,7 @@ async fn write_model(
         &it.price.map(|it| row::signed(it.cache_write)),
         &it.price.map(|it| row::signed(it.output)),
         &it.max_output_tokens.map(row::signed),
+        &it.context_tokens.map(row::signed),
         &revision,
     ];
     execute(tx, sql, params).await.map(drop)
@@ -316,9 +320,11 @@ pub(super) fn statement(edit: &Edit) -> &'static str {
         Edit::PutModel(_) => PUT_MODEL,
         Edit::PutRoute(_) => {
             "-- put_route
-            INSERT INTO route (alias, tiers, enabled, revision) VALUES ($1, $2, $3, $4)
+            INSERT INTO route (alias, tiers, enabled, translation, revision)
+            VALUES ($1, $2, $3, $4, $5)
             ON CONFLICT (alias) DO UPDATE SET tiers = excluded.tiers,
-                enabled = excluded.enabled, revision = excluded.revision"
+                enabled = excluded.enabled, translation = excluded.translation,
+                revision = excluded.revision"
         }
         Edit::PutTeam(_) => {
             "-- put_team

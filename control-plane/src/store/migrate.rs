@@ -30,6 +30,8 @@ const MIGRATIONS: &[Migration] = migrations![
     3 "0003_keys",
     4 "0004_usage",
     5 "0005_limits",
+    6 "0006_translation",
+    7 "0007_models",
 ];
 
 /// Any number that nobody else uses for an advisory lock in this database.

@@ -5,7 +5,7 @@ use super::StoreError;
 use domain::{
     catalog::{
         Account, AuthStyle, BaseUrl, ClientSettings, Dialect, Endpoint, Model, ModelId, Operation,
-        Price, Provider, Route, Settings, Target, Team, Tier, VirtualKey,
+        Price, Provider, Quirk, Route, Settings, Target, Team, Tier, Translation, VirtualKey,
     },
     id::{AccountId, KeyId, TeamId},
     key::Fingerprint,
@@ -28,6 +28,8 @@ pub(super) struct EndpointRow {
     auth: AuthRow,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     output_cap_field: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    quirks: Vec<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -36,6 +38,39 @@ enum AuthRow {
     Bearer,
     Header(String),
     None,
+    Sigv4 { region: String, service: String },
+    GoogleServiceAccount { scope: String },
+    EntraClientCredentials { token_url: String, scope: String },
+}
+
+impl From<AuthRow> for AuthStyle {
+    fn from(row: AuthRow) -> Self {
+        match row {
+            AuthRow::Bearer => Self::Bearer,
+            AuthRow::Header(name) => Self::Header(name),
+            AuthRow::None => Self::None,
+            AuthRow::Sigv4 { region, service } => Self::SigV4 { region, service },
+            AuthRow::GoogleServiceAccount { scope } => Self::GoogleServiceAccount { scope },
+            AuthRow::EntraClientCredentials { token_url, scope } => {
+                Self::EntraClientCredentials { token_url, scope }
+            }
+        }
+    }
+}
+
+impl From<AuthStyle> for AuthRow {
+    fn from(auth: AuthStyle) -> Self {
+        match auth {
+            AuthStyle::Bearer => Self::Bearer,
+            AuthStyle::Header(name) => Self::Header(name),
+            AuthStyle::None => Self::None,
+            AuthStyle::SigV4 { region, service } => Self::Sigv4 { region, service },
+            AuthStyle::GoogleServiceAccount { scope } => Self::GoogleServiceAccount { scope },
+            AuthStyle::EntraClientCredentials { token_url, scope } => {
+                Self::EntraClientCredentials { token_url, scope }
+            }
+        }
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -121,8 +156,12 @@ pub(super) fn dialect(text: &str) -> Result<Dialect, StoreError> {
         .ok_or_else(|| StoreError::corrupt(format!("dialect `{text}`")))
 }
 
+fn quirk(text: &str) -> Result<Quirk, StoreError> {
+    Quirk::parse(text).ok_or_else(|| StoreError::corrupt(format!("quirk `{text}`")))
+}
+
 pub(super) fn operation(text: &str) -> Result<Operation, StoreError> {
-    [Operation::Chat, Operation::Embeddings, Operation::CountTokens]
+    Operation::ALL
         .into_iter()
         .find(|it| it.as_str() == text)
         .ok_or_else(|| StoreError::corrupt(format!("operation `{text}`")))
@@ -135,14 +174,10 @@ pub(super) fn patterns(row: &Row, name: &str) -> Result<Vec<Pattern>, StoreError
 pub(super) fn provider(row: &Row) -> Result<Provider, StoreError> {
     let Json(endpoints) = column::<Json<Vec<EndpointRow>>>(row, "endpoints")?;
     let endpoints = endpoints.into_iter().map(|it| {
-        let auth = match it.auth {
-            AuthRow::Bearer => AuthStyle::Bearer,
-            AuthRow::Header(name) => AuthStyle::Header(name),
-            AuthRow::None => AuthStyle::None,
-        };
-        let dialect = dialect(&it.dialect)?;
+        let (dialect, auth) = (dialect(&it.dialect)?, it.auth.into());
         let output_cap_field = it.output_cap_field;
-        Ok(Endpoint { dialect, base_url: it.base_url, auth, output_cap_field })
+        let quirks = it.quirks.iter().map(|it| quirk(it)).collect::<Result<_, _>>()?;
+        Ok(Endpoint { dialect, base_url: it.base_url, auth, output_cap_field, quirks })
     });
     Ok(Provider {
         name: parsed(row, "name")?,
@@ -160,12 +195,9 @@ pub(super) fn endpoint_rows(provider: &Provider) -> Json<Vec<EndpointRow>> {
     let endpoints = provider.endpoints.iter().map(|it| EndpointRow {
         dialect: it.dialect.as_str().to_owned(),
         base_url: it.base_url.clone(),
-        auth: match &it.auth {
-            AuthStyle::Bearer => AuthRow::Bearer,
-            AuthStyle::Header(name) => AuthRow::Header(name.clone()),
-            AuthStyle::None => AuthRow::None,
-        },
+        auth: it.auth.clone().into(),
         output_cap_field: it.output_cap_field.clone(),
+        quirks: it.quirks.iter().map(|it| it.to_string()).collect(),
     });
     Json(endpoints.collect())
 }
@@ -211,6 +243,7 @@ pub(super) fn model(row: &Row) -> Result<Model, StoreError> {
         built_in: column(row, "built_in")?,
         price: price(row)?,
         max_output_tokens: maybe_unsigned(row, "max_output_tokens")?,
+        context_tokens: maybe_unsigned(row, "context_tokens")?,
     })
 }
 
@@ -241,7 +274,12 @@ pub(super) fn route(row: &Row) -> Result<Route, StoreError> {
         alias: parsed(row, "alias")?,
         tiers: tiers.collect::<Result<_, StoreError>>()?,
         enabled: column(row, "enabled")?,
+        translation: translation(column(row, "translation")?)?,
     })
+}
+
+fn translation(text: &str) -> Result<Translation, StoreError> {
+    Translation::parse(text).ok_or_else(|| StoreError::corrupt(format!("translation `{text}`")))
 }
 
 pub(super) fn tier_rows(route: &Route) -> Json<Vec<TierRow>> {

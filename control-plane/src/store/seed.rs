@@ -99,7 +99,8 @@ fn missing(catalog: &Catalog, templates: &[Template]) -> Vec<Edit> {
                 let price = old.and_then(|it| it.price).or(model.price);
                 let max_output_tokens =
                     old.and_then(|it| it.max_output_tokens).or(model.max_output_tokens);
-                let model = Model { price, max_output_tokens, ..model.clone() };
+                let context_tokens = old.and_then(|it| it.context_tokens).or(model.context_tokens);
+                let model = Model { price, max_output_tokens, context_tokens, ..model.clone() };
                 edits.push(Edit::PutModel(Arc::new(model)));
             }
         }

@@ -347,6 +347,7 @@ fn much() -> Vec<One> {
             name: "gpt-5".to_owned(),
             price: Some(Price { input_nanousd: 1, output_nanousd: 2, ..Default::default() }),
             max_output_tokens: 128_000,
+            context_tokens: 400_000,
             ..Model::default()
         }),
         One::PutSettings(Settings {
@@ -378,8 +379,10 @@ async fn an_export_with_limits_applies_here_and_elsewhere() {
     let exported = export(&channel, false).await;
     assert_eq!(plain(&exported.edits).len(), 5);
     let edits: Vec<_> = exported.edits.iter().filter_map(|it| it.edit.clone()).collect();
-    // The built-in model's price is the operator's, so it is taken along.
-    assert!(edits.iter().any(|it| matches!(it, One::PutModel(it) if it.name == "gpt-5")));
+    // What operators say of the built-in model is theirs, so it is taken along.
+    let told = |it: &Model| (it.name == "gpt-5").then_some(it.context_tokens);
+    let told = |it: &One| if let One::PutModel(it) = it { told(it) } else { None };
+    assert_eq!(edits.iter().find_map(told), Some(400_000));
     let again = apply(&channel, edits.clone()).await.unwrap();
     assert_eq!(again.revision, applied.revision);
 
@@ -448,17 +451,20 @@ async fn what_a_built_in_model_costs_is_for_operators_to_say() {
     let found = models.get_model(GetModelRequest { model: id }).await.unwrap().into_inner();
     let found = found.model.unwrap();
     assert!(found.built_in && found.price.is_none() && found.max_output_tokens == 0);
+    assert_eq!(found.context_tokens, 0);
     let price = Price { input_nanousd: 5, cached_input_nanousd: Some(0), ..Default::default() };
     let priced = Model { price: Some(price), max_output_tokens: 7, ..found.clone() };
+    let priced = Model { context_tokens: 9, ..priced };
     let request = UpdateModelRequest { model: Some(priced), update_mask: None };
     let stored = models.update_model(request).await.unwrap().into_inner().model.unwrap();
     let expected = Price { cache_write_nanousd: Some(5), ..price };
     assert_eq!((stored.price, stored.max_output_tokens), (Some(expected), 7));
+    assert_eq!(stored.context_tokens, 9);
     let mask = Some(prost_types::FieldMask { paths: vec!["price".to_owned()] });
     let unpriced = Model { price: None, etag: stored.etag, ..found.clone() };
     let request = UpdateModelRequest { model: Some(unpriced), update_mask: mask };
     let stored = models.update_model(request).await.unwrap().into_inner().model.unwrap();
-    assert_eq!((stored.price, stored.max_output_tokens), (None, 7));
+    assert_eq!((stored.price, stored.max_output_tokens, stored.context_tokens), (None, 7, 9));
     let other = Model { operations: vec![Operation::Embeddings.into()], ..found };
     let other = Model { etag: String::new(), ..other };
     let request = UpdateModelRequest { model: Some(other), update_mask: None };

@@ -244,6 +244,32 @@ async fn an_own_provider_is_free_once_nothing_refers_to_it() {
 }
 
 #[tokio::test]
+async fn a_route_is_lenient_unless_it_is_told_to_be_strict() {
+    let plane = Plane::start().await;
+    let channel = plane.admin().await;
+    let mut routes = RouteServiceClient::new(channel.clone());
+    add_account(&channel, "main").await;
+    let target = Target { account: "main".to_owned(), ..Target::default() };
+    let tiers = vec![Tier { targets: vec![target] }];
+    let route = Route { alias: "smart".to_owned(), tiers, ..Route::default() };
+    let made = routes.create_route(CreateRouteRequest { route: Some(route.clone()) }).await;
+    let made = made.unwrap().into_inner().route.unwrap();
+    assert_eq!(made.translation(), Translation::Lenient);
+
+    let change = |translation: i32| {
+        let route = Route { translation, ..route.clone() };
+        UpdateRouteRequest { route: Some(route), update_mask: mask(&["translation"]) }
+    };
+    let status = routes.update_route(change(9)).await.unwrap_err();
+    assert_eq!(fields(&status), ["route.translation"]);
+    let changed = routes.update_route(change(Translation::Strict.into())).await.unwrap();
+    let changed = changed.into_inner().route.unwrap();
+    assert_eq!((changed.translation(), changed.tiers.len()), (Translation::Strict, 1));
+    let found = routes.get_route(GetRouteRequest { alias: "smart".to_owned() }).await.unwrap();
+    assert_eq!(found.into_inner().route.unwrap().translation(), Translation::Strict);
+}
+
+#[tokio::test]
 async fn settings_are_read_and_replaced() {
     let plane = Plane::start().await;
     let mut client = SettingsServiceClient::new(plane.admin().await);

@@ -58,12 +58,15 @@ async fn a_day_is_drawn_from_its_row_before_it_is_lent() {
         a.spend(id, 1_000).await.unwrap();
         b.spend(id, 1_000).await.unwrap();
     }
-    let (more, why) = a.spend_all(id).await;
-    assert_eq!(why, Why::Exhausted);
     // What lies at the other is called in, or spent there: never more than the day has.
-    let (rest, _) = b.spend_all(id).await;
-    let (last, _) = a.spend_all(id).await;
-    assert_eq!(10 + more + rest + last, 30, "10 + {more} + {rest} + {last}");
+    let mut spent = 10;
+    for _ in 0..100 {
+        spent += a.spend_all(id).await.0 + b.spend_all(id).await.0;
+        if 30 <= spent {
+            break;
+        }
+    }
+    assert_eq!((spent, a.spend_all(id).await.0, b.spend_all(id).await.0), (30, 0, 0));
     let seen = statuses(&plane).await;
     let status = &seen.statuses[0];
     assert!(status.window_ends_at.is_some() && status.over_milli == 0, "{status:?}");

@@ -149,6 +149,15 @@ async fn who_drains_hands_over_and_the_next_one_goes_on_with_what_was_lent() {
 
 /// A plane that leads after somebody else, who has lent to these.
 async fn after(recorded: &[Holder]) -> (Plane, Database) {
+    let (store, claim, database) = led(recorded).await;
+    store.give_up_quota_lead(claim, None).await.unwrap();
+    let plane = Plane::over(url(&database.config)).await;
+    plane.app.open().await.unwrap();
+    (plane, database)
+}
+
+/// A database in which somebody leads, who has lent to these.
+async fn led(recorded: &[Holder]) -> (Store, Claim, Database) {
     let database = Database::create().await;
     let settings =
         PoolSettings { max_size: 2, statement_timeout_ms: 5_000, acquire_timeout_ms: 5_000 };
@@ -158,17 +167,18 @@ async fn after(recorded: &[Holder]) -> (Plane, Database) {
     let taken = store.take_quota_lead(holder, "", Duration::from_secs(60), 0).await.unwrap();
     let claim = Claim { holder, epoch: taken.unwrap().epoch };
     assert!(store.record_quota_holders(claim, recorded).await.unwrap());
-    store.give_up_quota_lead(claim, None).await.unwrap();
-    let plane = Plane::over(url(&database.config)).await;
-    plane.app.open().await.unwrap();
-    (plane, database)
+    (store, claim, database)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_new_leader_meets_for_the_first_time_may_have_been_spent_before_it() {
-    let (plane, _database) = after(&[]).await;
-    let begun = Instant::now();
+    let (store, claim, database) = led(&[]).await;
+    let plane = Plane::over(url(&database.config)).await;
+    plane.app.open().await.unwrap();
+    // The limit is older than the leader that is to come.
     let limit = set(&plane, 60, LimitPeriod::Minute).await;
+    store.give_up_quota_lead(claim, None).await.unwrap();
+    let begun = Instant::now();
     let mut proxy = Borrower::connect(&plane).await;
     let id = proxy.hold(&limit);
     // The leader before it may have lent all of it to somebody who is gone.

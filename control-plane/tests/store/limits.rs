@@ -232,6 +232,7 @@ async fn what_limits_need_to_know_of_other_items_is_kept() {
     assert_eq!(model.price, None);
     model.price = Some(Price { input: 1, cached_input: 0, cache_write: 3, output: 4 });
     model.max_output_tokens = Some(8_192);
+    model.context_tokens = Some(128_000);
     let mut main = (*account("main", "sk-1")).clone();
     main.client = ClientSettings { keep_output_open: true, ..main.client };
     let settings =

@@ -2,7 +2,7 @@
 
 use crate::fixture::{Fixture, account, actor, catalog, key, snapshot, store, team};
 use domain::{
-    catalog::{Edit, Route, Settings, Target, Tier},
+    catalog::{Edit, Route, Settings, Target, Tier, Translation},
     id::{AccountId, KeyId},
 };
 use futures_util::future::join_all;
@@ -80,6 +80,7 @@ async fn the_whole_catalog_is_the_sum_of_its_changes() {
             alias: "fast".parse().unwrap(),
             tiers: vec![Tier { targets: vec![target] }],
             enabled: true,
+            translation: Translation::Strict,
         }))
     };
     let mut owned = (*key("owned")).clone();

@@ -48,6 +48,9 @@ fn look(look: &Look, snapshot: Option<&Snapshot>) -> ExplainedAttempt {
         LookVerdict::Answered(status) => ("answered", format!("status {status}")),
         LookVerdict::Failed(failure) => ("failed", failed(failure)),
         LookVerdict::NoHeadroom => ("no_headroom", String::new()),
+        LookVerdict::Unsayable => {
+            ("unsayable", "this request cannot be said in its dialect".to_owned())
+        }
         LookVerdict::KeptForLast(why) => ("kept_for_last", reluctant(why).to_owned()),
     };
     ExplainedAttempt {

@@ -14,7 +14,7 @@ use crate::{
     sync::usage::UsageSlot,
 };
 use domain::{
-    catalog::{Limit, VirtualKey},
+    catalog::{Dialect, Limit, VirtualKey},
     key::{KeyKind, check_form, check_usable},
     snapshot::Snapshot,
     time::Timestamp,
@@ -52,7 +52,11 @@ pub(super) fn caller(
 ) -> Result<Caller, Refusal> {
     let settings = &snapshot.catalog().settings;
     trace.revealed_revision = settings.reveal_route.then(|| snapshot.revision());
-    let text = credential(&asked.head.headers)?;
+    let in_query = google_key(asked);
+    let text = match &in_query {
+        Some(key) => key,
+        None => credential(&asked.head.headers)?,
+    };
     let well_formed = check_form(KeyKind::Caller, text).is_ok();
     // A text that no key can be is looked up too, in the place of one that could: both
     // take the same work, so that time does not tell them apart.
@@ -107,6 +111,14 @@ pub(super) async fn admit(
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const API_KEY: HeaderName = HeaderName::from_static("api-key");
+const GOOGLE_API_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
+
+/// The key in the query, where Google's clients may write it.
+fn google_key(asked: Asked<'_>) -> Option<String> {
+    let query = asked.head.uri.query().filter(|_| asked.dialect == Dialect::Gemini)?;
+    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+    pairs.find(|(name, _)| name == "key").map(|(_, key)| key.into_owned())
+}
 
 /// The key's text, from the headers in which SDKs send it. `x-api-key` wins, as at
 /// Anthropic's API.
@@ -116,6 +128,9 @@ fn credential(headers: &HeaderMap) -> Result<&str, Refusal> {
     }
     if let Some(text) = only(headers, &header::AUTHORIZATION)? {
         return Ok(bearer(text).unwrap_or(text));
+    }
+    if let Some(text) = only(headers, &GOOGLE_API_KEY)? {
+        return Ok(text);
     }
     only(headers, &API_KEY)?.ok_or(Refusal::NoKey)
 }
@@ -157,6 +172,7 @@ mod tests {
             ("authorization", "bearer  k"),
             ("x-api-key", "k"),
             ("api-key", "k"),
+            ("x-goog-api-key", "k"),
         ] {
             assert_eq!(check(&[pair]), Ok("k".into()), "{pair:?}");
         }

@@ -1,54 +1,26 @@
 //! Walks the plan until an answer begins. After that there is no way back.
 
 use super::{
+    exchange::{self, Answer, Failed},
     order::Order,
     passage::{self, NoTurn, Target},
     receive::Ask,
     settle::Settlement,
     toll::Toll,
+    words::{self, Manner, Words},
 };
 use crate::{
     gateway::Worker,
-    http::{
-        headers,
-        refusal::{Refusal, Uncounted},
-    },
-    upstream::{Line, classify},
-};
-use bytes::Bytes;
-use dialect::{
-    peek::StreamUsage,
-    splice::{Change, OutputCap, splice},
+    http::refusal::{Refusal, Uncounted},
 };
 use domain::{
-    catalog::{Dialect, Operation},
-    routing::{self, Attempt, Failure, Next, Plan},
-    snapshot::Snapshot,
+    catalog::Translation,
+    routing::{self, Attempt, Next, Plan},
 };
-use http::{HeaderMap, HeaderValue, Response, header};
-use hyper::body::Body;
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::time::timeout;
-
-/// An answer that began: status 2xx, its head read, its body on the way.
-pub(super) struct Answer {
-    pub(super) response: Response<reqwest::Body>,
-    pub(super) line: Arc<Line>,
-    /// Whether it comes as server-sent events.
-    pub(super) streamed: bool,
-    /// Whether a usage chunk in it is ours to take out.
-    pub(super) hide_usage: bool,
-}
-
-/// The last attempt, which failed as all before it.
-pub(super) struct Failed {
-    pub(super) failure: Failure,
-    /// What the upstream said, if it said something.
-    pub(super) answer: Option<Box<(Response<reqwest::Body>, Arc<Line>)>>,
-}
 
 /// Why no answer began.
 pub(super) enum NoAnswer {
@@ -91,9 +63,17 @@ pub(super) async fn first_to_begin(
             continue;
         }
         let cap = toll.output_cap(attempt, settlement.demand(), turn.demand.as_ref());
+        let words = match sayable(toll, ask, plan, attempt, cap) {
+            Ok(words) => words,
+            Err(refusal) => {
+                turn.does_not_fit(&record);
+                passed.unsayable.get_or_insert(refusal);
+                continue;
+            }
+        };
         settlement.asking(attempt, turn);
         let begin = Instant::now();
-        let tried = one(worker, toll.snapshot, ask, attempt, cap).await;
+        let tried = exchange::with(worker, toll.snapshot, ask, attempt, words).await;
         let waited = begin.elapsed();
         match tried {
             Ok(answer) => {
@@ -122,6 +102,24 @@ pub(super) async fn first_to_begin(
     Err(last.map_or_else(|| NoAnswer::NoRoom(passed.refusal()), NoAnswer::Failed))
 }
 
+/// What to tell the target of `attempt`, if it can be told, and the route lets it be told
+/// so.
+fn sayable(
+    toll: &Toll<'_>,
+    ask: &Ask<'_>,
+    plan: &Plan,
+    attempt: &Attempt,
+    cap: Option<u64>,
+) -> Result<Words, Refusal> {
+    let words = words::to(ask, attempt, toll.snapshot, cap).map_err(Refusal::Unsayable)?;
+    if let (Translation::Strict, Manner::Translated(it)) = (plan.translation, &words.manner)
+        && !it.1.is_empty()
+    {
+        return Err(Refusal::NotFaithful { route: plan.route.clone(), notes: it.1.clone() });
+    }
+    Ok(words)
+}
+
 /// Accounts that had no room.
 #[derive(Default)]
 struct PassedOver {
@@ -131,6 +129,8 @@ struct PassedOver {
     uncounted: Option<(&'static str, Duration)>,
     /// Whether one of them would take a smaller request, but never this one.
     too_large: bool,
+    /// Why the request cannot be said in the dialect of one of them, or not to the letter.
+    unsayable: Option<Refusal>,
 }
 
 impl PassedOver {
@@ -145,7 +145,11 @@ impl PassedOver {
         }
     }
 
-    fn refusal(&self) -> Refusal {
+    fn refusal(self) -> Refusal {
+        let has_room_later = self.soonest.is_some() || self.uncounted.is_some();
+        if let Some(refusal) = self.unsayable.filter(|_| !has_room_later) {
+            return refusal;
+        }
         match (self.soonest, self.uncounted) {
             (None, Some((why, retry_after))) => {
                 Refusal::Uncounted(Box::new(Uncounted { limit: None, why, retry_after }))
@@ -154,131 +158,4 @@ impl PassedOver {
             (retry_after, _) => Refusal::NoHeadroom { retry_after },
         }
     }
-}
-
-async fn one(
-    worker: &Worker,
-    snapshot: &Snapshot,
-    ask: &Ask<'_>,
-    attempt: &Attempt,
-    cap: Option<u64>,
-) -> Result<Answer, Failed> {
-    let account = &attempt.seat.account;
-    let line = worker.clients.line(&attempt.seat, snapshot).map_err(|error| {
-        tracing::warn!(account = %account.name, %error, "the account cannot be spoken to");
-        Failed { failure: Failure::Connect, answer: None }
-    })?;
-    let fail = |failure, answer| {
-        line.attempts.failed(failure);
-        Err(Failed { failure, answer })
-    };
-    let ask_usage = account.client.ask_stream_usage && lacks_usage(ask);
-    let body = splice(ask.body, &ask.peek, change(ask, attempt, ask_usage, cap));
-    let response: Response<reqwest::Body> = match timeout(line.first_byte, sent(&line, ask, body))
-        .await
-    {
-        Err(_) => return fail(Failure::FirstByteTimeout, None),
-        Ok(None) => return fail(Failure::Connect, None),
-        Ok(Some(Err(error))) => {
-            let error = error.without_url();
-            tracing::debug!(request_id = %ask.request, account = %account.name, ?error, "attempt");
-            return fail(classify(&error), None);
-        }
-        Ok(Some(Ok(response))) => response.into(),
-    };
-    worker.gateway.headroom.hear(
-        (account.id, &attempt.model),
-        ask.asked.dialect,
-        (response.status(), response.headers()),
-        || (Instant::now(), runtime::clock::unix_ms()),
-    );
-    if !response.status().is_success() {
-        let failure = Failure::Status(response.status().as_u16());
-        return fail(failure, Some(Box::new((response, Arc::clone(&line)))));
-    }
-    if let Some(why) = not_an_answer(&response) {
-        tracing::debug!(request_id = %ask.request, account = %account.name, why, "attempt");
-        return fail(Failure::Broken, None);
-    }
-    line.attempts.begun();
-    let streamed = is_of_type(response.headers(), "text/event-stream");
-    Ok(Answer { response, line, streamed, hide_usage: ask_usage })
-}
-
-fn change<'a>(
-    ask: &Ask<'_>,
-    attempt: &'a Attempt,
-    ask_usage: bool,
-    cap: Option<u64>,
-) -> Change<'a> {
-    let endpoint = attempt.seat.endpoint(ask.asked.dialect);
-    let output_cap = cap.zip(endpoint).map(|(tokens, endpoint)| {
-        let field = &*endpoint.output_cap_field;
-        OutputCap { field, tokens }
-    });
-    Change { model: &attempt.model, ask_usage, output_cap }
-}
-
-/// The head of the answer; `None` if the account has no place for such a request.
-async fn sent(
-    line: &Line,
-    ask: &Ask<'_>,
-    body: Bytes,
-) -> Option<reqwest::Result<reqwest::Response>> {
-    let send = async |body| {
-        let (dialect, query) = (ask.asked.dialect, ask.asked.head.uri.query());
-        let request = line.request(dialect, ask.operation, query, headers_of(ask), body)?;
-        Some(line.send(request).await)
-    };
-    let begin = Instant::now();
-    match send(body.clone()).await {
-        Some(Err(error)) if line.was_stale(&error, begin.elapsed()) => {
-            tracing::debug!(request_id = %ask.request, "a connection was closed upon us: once more");
-            send(body).await
-        }
-        sent => sent,
-    }
-}
-
-/// Whether it is a stream that would not report its usage unless it is asked to.
-fn lacks_usage(ask: &Ask<'_>) -> bool {
-    let reports = match ask.asked.dialect {
-        Dialect::OpenAi => matches!(ask.peek.stream_usage, StreamUsage::Asked),
-        Dialect::OpenAiResponses | Dialect::Anthropic | Dialect::Gemini | Dialect::Bedrock => true,
-    };
-    ask.peek.stream && ask.operation == Operation::Chat && !reports
-}
-
-fn headers_of(ask: &Ask<'_>) -> HeaderMap {
-    let mut headers = headers::to_upstream(&ask.asked.head.headers);
-    headers.insert(headers::X_REQUEST_ID, ask.asked.stamp.id.clone());
-    // It was read as JSON, whatever `curl -d` calls it.
-    if !content_type(&headers).contains("json") {
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    }
-    headers
-}
-
-/// Why a good status is not to be trusted. Such an answer cannot be metered, and is of
-/// no use to the caller.
-fn not_an_answer(response: &Response<reqwest::Body>) -> Option<&'static str> {
-    let headers = response.headers();
-    let encoding = headers.get(header::CONTENT_ENCODING);
-    if encoding.is_some_and(|it| !it.as_bytes().eq_ignore_ascii_case(b"identity")) {
-        return Some("compressed, though not asked to be");
-    }
-    if is_of_type(headers, "text/html") {
-        return Some("a web page");
-    }
-    response.body().is_end_stream().then_some("empty")
-}
-
-/// Whether this is the media type, in whatever case it is written.
-pub(super) fn is_of_type(headers: &HeaderMap, wanted: &str) -> bool {
-    let front = |it: &str| it.get(..wanted.len()).map(|it| it.eq_ignore_ascii_case(wanted));
-    front(content_type(headers)).unwrap_or(false)
-}
-
-fn content_type(headers: &HeaderMap) -> &str {
-    headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default()
 }

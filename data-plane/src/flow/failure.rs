@@ -2,7 +2,7 @@
 //! it, else our own words.
 
 use super::{
-    attempt::{Failed, is_of_type},
+    exchange::{Failed, Said, is_of_type},
     receive::Ask,
     relay::{Credits, credit},
     settle::{Settlement, Used},
@@ -16,13 +16,15 @@ use crate::{
     upstream::Line,
 };
 use bytes::Bytes;
+use dialect::{chat, ratelimit::retry_delay_in_body, translate};
 use domain::{
+    catalog::Dialect,
     routing::{Failure, Plan},
     secret::Secret,
     snapshot::Snapshot,
     usage::Outcome,
 };
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;
@@ -52,14 +54,21 @@ pub(super) async fn to_caller(
         reveal: snapshot.catalog().settings.reveal_route,
     };
     let mut reply = Reply::refuse(&refusal, ask.asked.stamp);
-    if let Some((response, line)) = failed.answer.map(|it| *it) {
-        if matches!(refusal, Refusal::UpstreamCredential) {
-            let (account, status) = (&line.seat.account.name, response.status().as_u16());
-            tracing::warn!(%account, status, "the provider refuses the account's credential");
-        } else if may_be_heard(response.status()) {
-            reply = said(response, &line, &refusal, ask).await;
+    match failed.said.map(|it| *it) {
+        Some(Said::Answer(response, line, dialect)) => {
+            if matches!(refusal, Refusal::UpstreamCredential) {
+                let (account, status) = (&line.seat.account.name, response.status().as_u16());
+                tracing::warn!(%account, status, "the provider refuses the account's credential");
+            } else if may_be_heard(response.status()) {
+                reply = said(response, &line, dialect, &refusal, ask).await;
+                credits.account = Some(line.name.clone());
+            }
+        }
+        Some(Said::Event(failure, line)) if !matches!(refusal, Refusal::UpstreamCredential) => {
+            reply = translated(&failure, &line, ask);
             credits.account = Some(line.name.clone());
         }
+        Some(Said::Event(..)) | None => {}
     }
     credit(&mut reply.headers, credits);
     settlement.settle(reply.status, Outcome::UpstreamError, used(failed.failure));
@@ -96,6 +105,7 @@ fn may_be_heard(status: StatusCode) -> bool {
 async fn said(
     response: Response<reqwest::Body>,
     line: &Arc<Line>,
+    dialect: Dialect,
     refusal: &Refusal,
     ask: &Ask<'_>,
 ) -> Reply {
@@ -108,20 +118,45 @@ async fn said(
     let body = timeout(SAID_WITHIN, Limited::new(body, MAX_SAID_BYTES).collect()).await;
     let body = body.ok().and_then(Result::ok).map(http_body_util::Collected::to_bytes);
     match body.filter(|it| readable && !it.is_empty()) {
+        Some(body) if dialect != ask.asked.dialect => {
+            let failure = translate::failure(dialect, head.status.as_u16(), &body);
+            let mut reply = translated(&failure, line, ask);
+            if let Some(after) = retry_delay_in_body(dialect, &body) {
+                let seconds = after.as_secs().max(1);
+                reply.headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            }
+            take_over(&mut headers, &mut reply.headers);
+            reply
+        }
         Some(body) => {
             let content = Content::Whole(redact(body, credential));
             Reply { status: head.status, headers, content }
         }
         None => {
             let mut reply = Reply::refuse(refusal, ask.asked.stamp);
-            reply.status = head.status;
-            // When to come back is worth knowing even so.
-            for name in ["retry-after", "retry-after-ms", "x-should-retry"] {
-                if let Some(value) = headers.remove(name) {
-                    reply.headers.insert(name, value);
-                }
+            if dialect == ask.asked.dialect {
+                reply.status = head.status;
             }
+            take_over(&mut headers, &mut reply.headers);
             reply
+        }
+    }
+}
+
+/// What an upstream of another dialect said, in the caller's.
+fn translated(failure: &chat::Failure, line: &Line, ask: &Ask<'_>) -> Reply {
+    let credential = line.seat.account.credential.as_ref();
+    let credential = credential.filter(|it| MIN_CREDENTIAL_LEN <= it.expose().len());
+    let dialect = ask.asked.dialect;
+    let body = translate::error_body(dialect, failure, ask.asked.stamp.text());
+    Reply::json(failure.kind.status(dialect), redact(body, credential))
+}
+
+/// When to come back is worth knowing, whoever says it.
+fn take_over(from: &mut HeaderMap, to: &mut HeaderMap) {
+    for name in ["retry-after", "retry-after-ms", "x-should-retry"] {
+        if let Some(value) = from.remove(name) {
+            to.insert(name, value);
         }
     }
 }

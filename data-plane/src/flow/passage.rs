@@ -92,6 +92,17 @@ impl Turn {
     }
 }
 
+impl Turn {
+    /// Does without it: what is asked cannot be said there.
+    pub(super) fn does_not_fit(self, record: &Record) {
+        record.became(LookVerdict::Unsayable);
+        if let Some(reservation) = self.reservation {
+            record.charged_target(|_| 0);
+            reservation.undo();
+        }
+    }
+}
+
 /// Why there is no turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NoTurn {

@@ -1,10 +1,10 @@
 //! Where a request may go, and what to say when that is nowhere.
 
 use super::{admit::Caller, receive::Ask};
-use crate::http::refusal::Refusal;
+use crate::{http::refusal::Refusal, owners::Owners};
 use domain::{
-    catalog::{Dialect, VirtualKey},
-    routing::{self, Plan, Unroutable},
+    catalog::{Dialect, Operation, VirtualKey},
+    routing::{self, Attempt, Plan, Unroutable},
     snapshot::{Listed, Snapshot},
 };
 
@@ -24,8 +24,8 @@ const MOST_COMPARED: usize = 500;
 pub(super) fn plan(snapshot: &Snapshot, ask: &Ask<'_>, caller: &Caller) -> Result<Plan, Refusal> {
     let alias = &*ask.peek.model;
     let key = caller.key();
-    let wish = routing::Ask { alias, dialect: ask.asked.dialect };
-    routing::plan(snapshot, wish, key, ask.seed()).map_err(|why| match why {
+    let wished = wish(alias, ask.asked.dialect, ask.operation);
+    routing::plan(snapshot, wished, key, ask.seed()).map_err(|why| match why {
         Unroutable::UnknownModel { alias } => {
             let near = near(snapshot, key, &alias);
             Refusal::UnknownModel { alias, near }
@@ -33,7 +33,7 @@ pub(super) fn plan(snapshot: &Snapshot, ask: &Ask<'_>, caller: &Caller) -> Resul
         Unroutable::NoAccount { route } => Refusal::NoAccount { route },
         Unroutable::WrongDialect { route, dialect: _ } => {
             let speaks = |it: &Dialect| {
-                routing::plan(snapshot, routing::Ask { alias, dialect: *it }, key, 0).is_ok()
+                routing::plan(snapshot, wish(alias, *it, ask.operation), key, 0).is_ok()
             };
             let speaks = Dialect::ALL.into_iter().filter(speaks).collect();
             Refusal::WrongDialect { route, operation: ask.operation, speaks }
@@ -41,13 +41,52 @@ pub(super) fn plan(snapshot: &Snapshot, ask: &Ask<'_>, caller: &Caller) -> Resul
     })
 }
 
+/// A request that goes on from a response can only go to the account that keeps it.
+///
+/// # Errors
+/// [`Refusal::UnknownResponse`] if it cannot be told which one that is.
+pub(super) fn bind(
+    mut plan: Plan,
+    owners: &Owners,
+    ask: &Ask<'_>,
+    caller: &Caller,
+) -> Result<Plan, Refusal> {
+    let Some(id) = ask.peek.previous_response() else { return Ok(plan) };
+    let key = caller.key();
+    match owners.account(&id, key.id, key.team) {
+        Some(account) => {
+            let keeps = |it: &Attempt| {
+                it.seat.account.id == account && it.dialect == Dialect::OpenAiResponses
+            };
+            plan.attempts.retain(keeps);
+            plan.attempts.truncate(1);
+        }
+        // Made through another proxy, or before this one started: if there is one account
+        // only that it could be, that one is asked, and knows.
+        None => {
+            plan.attempts.retain(|it| it.dialect == Dialect::OpenAiResponses);
+            let mut accounts = plan.attempts.iter().map(|it| it.seat.account.id);
+            let first = accounts.next();
+            if accounts.any(|it| Some(it) != first) {
+                return Err(Refusal::UnknownResponse);
+            }
+        }
+    }
+    if plan.attempts.is_empty() { Err(Refusal::UnknownResponse) } else { Ok(plan) }
+}
+
+const fn wish(alias: &str, dialect: Dialect, operation: Operation) -> routing::Ask<'_> {
+    routing::Ask { alias, dialect, operation }
+}
+
 /// A model that works for `key` though no list has it: by a wildcard or a pattern.
 pub(super) fn unlisted(snapshot: &Snapshot, key: &VirtualKey, id: &str) -> Option<Listed> {
     let plan = Dialect::ALL.into_iter().find_map(|dialect| {
-        routing::plan(snapshot, routing::Ask { alias: id, dialect }, key, 0).ok()
+        routing::plan(snapshot, wish(id, dialect, Operation::Chat), key, 0).ok()
     })?;
-    let owner = plan.attempts.first().map(|it| it.seat.provider.to_string());
-    Some(Listed { name: id.to_owned(), owner: owner.unwrap_or(plan.route) })
+    let behind = plan.attempts.first().map(|it| (&it.seat.provider, &*it.model));
+    let owner = behind.map_or(&*plan.route, |(provider, _)| provider.as_str());
+    Some(snapshot.described(id, owner, behind))
 }
 
 /// The names most like `alias` that the key may use.

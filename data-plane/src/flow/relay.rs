@@ -1,14 +1,22 @@
 //! An answer that began goes to the caller, piece by piece as it comes.
 
-use super::{attempt::Answer, receive::Ask, settle::Settlement, watched::Watched};
+use super::{
+    exchange::Answer,
+    receive::Ask,
+    settle::{Settlement, Used},
+    watched::{Source, Watched},
+    words::{Back, Manner},
+};
 use crate::http::{
     headers,
     reply::{Broken, Content, Reply},
 };
 use bytes::Bytes;
 use dialect::{
+    chat,
     error::{ErrorKind, stream_error},
     relay::Relay,
+    translate::{Answering, Notes, Told},
 };
 use domain::{catalog::Dialect, routing::Plan, snapshot::Snapshot, usage::Outcome};
 use http::{HeaderMap, HeaderValue, header};
@@ -31,14 +39,12 @@ pub(super) fn to_caller(
     ask: &Ask<'_>,
     plan: &Plan,
 ) -> Reply {
-    let Answer { response, line, streamed, hide_usage } = answer;
+    let Answer { response, heard, line, dialect, operation, streamed, manner, whole } = answer;
     let (head, upstream) = response.into_parts();
-    let mut headers = headers::to_caller(&head.headers);
-    let length = head.headers.get(header::CONTENT_LENGTH).filter(|_| !streamed);
-    if let Some(length) = length {
-        headers.insert(header::CONTENT_LENGTH, length.clone());
-    }
-    let length = length.and_then(|it| it.to_str().ok()?.parse().ok());
+    let mut headers = match &manner {
+        Manner::Own { .. } => headers::to_caller(&head.headers),
+        Manner::Translated(_) => headers::to_caller_of_other(&head.headers),
+    };
     let credits = Credits {
         account: Some(line.name.clone()),
         attempts: settlement.attempts(),
@@ -47,15 +53,76 @@ pub(super) fn to_caller(
         reveal: snapshot.catalog().settings.reveal_route,
     };
     credit(&mut headers, credits);
-    let dialect = ask.asked.dialect;
-    let relay = Relay::new(dialect, ask.operation, streamed, hide_usage);
+    let (hide_usage, told) = match &manner {
+        Manner::Own { hide_usage } => (*hide_usage, None),
+        Manner::Translated(it) => {
+            let told = told(ask);
+            as_told(&mut headers, told, &it.1);
+            (false, Some(told))
+        }
+    };
+    let mut relay = Relay::new(dialect, operation, streamed, hide_usage);
+    if let Some(whole) = whole {
+        for piece in heard {
+            let _ = relay.push(piece);
+        }
+        let _ = relay.finish();
+        settlement.settle(head.status, Outcome::Complete, Used::Seen(relay.seen()));
+        return Reply { status: head.status, headers, content: Content::Whole(whole) };
+    }
+    let length = head.headers.get(header::CONTENT_LENGTH).filter(|_| !streamed);
+    if let Some(length) = length.filter(|_| told.is_none()) {
+        headers.insert(header::CONTENT_LENGTH, length.clone());
+    }
+    let length = length.and_then(|it| it.to_str().ok()?.parse().ok());
+    let caller = ask.asked.dialect;
+    let answering = match (manner, told) {
+        (Manner::Translated(it), Some(told)) => match it.0 {
+            Back::Chat(thread) => Some(Answering::new(dialect, streamed, caller, told, thread)),
+            // These come whole, and were told above.
+            Back::Errand(_) => None,
+        },
+        (Manner::Own { .. } | Manner::Translated(_), _) => None,
+    };
+    let answering = answering.map(Box::new);
+    let source = Source { body: upstream, heard, length };
     let relaying = Relaying {
-        watched: Some(Watched::new(upstream, length, relay, head.status, settlement)),
+        watched: Some(Watched::new(source, relay, answering, head.status, settlement)),
         last: None,
         silence: Silence { limit: line.idle, until: None, sleep: None },
-        voice: Voice { dialect, streamed, request: ask.asked.stamp.id.clone() },
+        pulse: Silence { limit: PING_EVERY, until: None, sleep: None },
+        voice: Voice { dialect: caller, streamed, request: ask.asked.stamp.id.clone() },
     };
     Reply { status: head.status, headers, content: Content::Stream(UnsyncBoxBody::new(relaying)) }
+}
+
+/// A caller whose answer is translated hears at least so often that somebody is there.
+const PING_EVERY: Duration = Duration::from_secs(10);
+
+/// How the caller wants to be told a translated answer.
+pub(super) const fn told(ask: &Ask<'_>) -> Told {
+    match (ask.peek.stream, ask.says.array) {
+        (false, _) => Told::Whole,
+        (true, false) => Told::Events,
+        (true, true) => Told::Array,
+    }
+}
+
+/// What the headers of a translated answer say of its body, and of what was adapted.
+fn as_told(headers: &mut HeaderMap, told: Told, notes: &Notes) {
+    let kind = match told {
+        Told::Whole | Told::Array => HeaderValue::from_static("application/json"),
+        Told::Events => HeaderValue::from_static("text/event-stream; charset=utf-8"),
+    };
+    headers.insert(header::CONTENT_TYPE, kind);
+    if let (Told::Events, header::Entry::Vacant(it)) = (told, headers.entry(header::CACHE_CONTROL))
+    {
+        it.insert(HeaderValue::from_static("no-cache"));
+    }
+    // Notes are plain ASCII; without any there is nothing to say.
+    if let (false, Ok(notes)) = (notes.is_empty(), HeaderValue::try_from(notes.to_string())) {
+        headers.insert(headers::ADAPTED, notes);
+    }
 }
 
 /// Who answered, and by whose decision.
@@ -94,6 +161,8 @@ struct Relaying {
     /// What still has to be said after that.
     last: Option<Bytes>,
     silence: Silence,
+    /// Like it, until the next sign of life.
+    pulse: Silence,
     voice: Voice,
 }
 
@@ -111,6 +180,7 @@ impl Relaying {
             match watched.poll_piece(cx) {
                 Poll::Ready(Some(Ok(piece))) => {
                     self.silence.broken();
+                    self.pulse.broken();
                     if watched.seen().overflowed {
                         let message = "the provider sent an event without an end";
                         return Poll::Ready(self.break_off(Outcome::Truncated, message));
@@ -129,11 +199,22 @@ impl Relaying {
                 }
                 // The answer is whole, whatever the upstream keeps its connection for.
                 Poll::Pending if self.voice.streamed && watched.seen().finished => {
-                    if let Some(watched) = self.watched.take() {
+                    if let Some(mut watched) = self.watched.take() {
+                        let rest =
+                            if watched.is_translated() { watched.finish() } else { Bytes::new() };
+                        self.last = Some(rest).filter(|it| !it.is_empty());
                         watched.settle_and_reuse();
                     }
                 }
                 Poll::Pending => {
+                    if watched.is_translated() && self.pulse.poll(cx).is_ready() {
+                        self.pulse.broken();
+                        let ping = watched.ping();
+                        if !ping.is_empty() {
+                            return Poll::Ready(Some(Ok(ping)));
+                        }
+                        continue;
+                    }
                     ready!(self.silence.poll(cx));
                     let message = "the provider fell silent in the middle of its answer";
                     return Poll::Ready(self.break_off(Outcome::Truncated, message));
@@ -152,7 +233,9 @@ impl Relaying {
             (true, false) => Outcome::Complete,
             (false, false) => Outcome::Truncated,
         });
-        let untold = self.voice.streamed && !seen.finished && !seen.errored;
+        // Another dialect's writer says by itself that an end is missing.
+        let own = !watched.is_translated();
+        let untold = own && self.voice.streamed && !seen.finished && !seen.errored;
         let words =
             untold.then(|| self.voice.words(&watched, "the provider ended its answer too early"));
         let mut pieces = [piece, rest, words.unwrap_or_default()].into_iter();
@@ -173,6 +256,10 @@ impl Relaying {
             return None;
         }
         watched.close(if seen.errored { Outcome::UpstreamError } else { outcome });
+        if watched.is_translated() {
+            let words = watched.break_off(&truncated(message));
+            return Some(words).filter(|it| !it.is_empty()).map(Ok);
+        }
         if !self.voice.streamed {
             return Some(Err(Broken));
         }
@@ -204,6 +291,12 @@ impl Drop for Relaying {
             watched.abandon();
         }
     }
+}
+
+/// An answer that ends before its end.
+fn truncated(message: &str) -> chat::Failure {
+    let kind = ErrorKind::UpstreamTruncated;
+    chat::Failure { kind, message: message.to_owned(), code: None, param: None }
 }
 
 /// How we speak in the middle of somebody else's answer.

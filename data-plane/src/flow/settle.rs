@@ -6,6 +6,7 @@ use crate::{
     access_log::{self, millis},
     explain::{LookVerdict, Record},
     gateway::Gateway,
+    owners::Owner,
     sync::usage::UsageSlot,
 };
 use bytes::Bytes;
@@ -172,6 +173,14 @@ impl Settlement {
         self.gateway.metrics.overhead.record(overhead);
     }
 
+    /// The provider calls its answer so, and may be asked to go on from it.
+    pub(super) fn owns(&self, id: &str) {
+        let Some(draft) = &self.draft else { return };
+        let Some((seat, _)) = &draft.asked else { return };
+        let owner = Owner { account: seat.account.id, key: draft.key, team: draft.team };
+        self.gateway.owners.note(id, owner);
+    }
+
     /// Content is going to the caller; only the first time counts.
     pub(super) fn content(&mut self) {
         let Some(draft) = &mut self.draft else { return };
@@ -289,7 +298,7 @@ const fn fault(outcome: Outcome, status: u16) -> Option<Fault> {
 
 /// A guess at the input tokens, made as late as it can be.
 enum Guess {
-    Body(Bytes),
+    Body(Bytes, Dialect),
     Tokens(u64),
 }
 
@@ -298,7 +307,7 @@ impl Guess {
         if ask.operation == Operation::CountTokens {
             Self::Tokens(0)
         } else if ask.body.len() <= KEPT_BODY_BYTES {
-            Self::Body(ask.body.clone())
+            Self::Body(ask.body.clone(), ask.spoken)
         } else {
             Self::Tokens(ask.peek.input_text_estimate())
         }
@@ -306,8 +315,11 @@ impl Guess {
 
     fn tokens(&self) -> u64 {
         match self {
-            // It was read once, so it can be read again.
-            Self::Body(body) => peek::peek(body).map_or(0, |it| it.input_text_estimate()),
+            // It was read once, so it can be read again; whatever model it names.
+            Self::Body(body, dialect) => {
+                let peek = peek::peek_in(*dialect, body, Some("any"));
+                peek.map_or(0, |it| it.input_text_estimate())
+            }
             Self::Tokens(tokens) => *tokens,
         }
     }

@@ -47,7 +47,7 @@ impl<'a> Toll<'a> {
                 price: None,
                 model_output: None,
                 default_output: 0,
-                takes_output: ask.operation == Operation::Chat,
+                takes_output: takes_output(ask.operation),
             },
         };
         if snapshot.catalog().limits.is_empty() {
@@ -117,8 +117,8 @@ impl<'a> Toll<'a> {
         target: Option<&Demand>,
     ) -> Option<u64> {
         // Anthropic's requests all have a bound.
-        let may = self.ask.operation == Operation::Chat
-            && self.ask.asked.dialect == Dialect::OpenAi
+        let may = takes_output(self.ask.operation)
+            && self.ask.spoken != Dialect::Anthropic
             && !attempt.seat.account.client.keep_output_open;
         let bounds = [caller, target].into_iter().flatten().filter_map(|it| it.inject_output);
         // A bound under a name that chats do not know bounds nothing; the provider is told
@@ -145,7 +145,9 @@ impl<'a> Toll<'a> {
         let price = prices.fold(first, |dearest, it| Some(dearest?.dearest(it?)));
         self.estimate = Estimate {
             input_tokens: match self.ask.operation {
-                Operation::Chat | Operation::Embeddings => self.ask.peek.input_reserve_estimate(),
+                Operation::Chat | Operation::Completions | Operation::Embeddings => {
+                    self.ask.peek.input_reserve_estimate()
+                }
                 Operation::CountTokens => 0,
             },
             price,
@@ -178,6 +180,14 @@ impl<'a> Toll<'a> {
         };
         // It is one of those that were asked.
         refusal.unwrap_or(Refusal::Panicked)
+    }
+}
+
+/// Whether what is asked for is written, and so can be bounded.
+const fn takes_output(operation: Operation) -> bool {
+    match operation {
+        Operation::Chat | Operation::Completions => true,
+        Operation::Embeddings | Operation::CountTokens => false,
     }
 }
 

@@ -4,12 +4,17 @@
 
 use super::settle::{Settlement, Used};
 use bytes::Bytes;
-use dialect::relay::{Relay, Seen};
+use dialect::{
+    chat,
+    relay::{Relay, Seen},
+    translate::Answering,
+};
 use domain::usage::Outcome;
 use http::StatusCode;
 use http_body::Frame;
 use hyper::body::Body;
 use std::{
+    collections::VecDeque,
     future::poll_fn,
     pin::Pin,
     task::{Context, Poll},
@@ -20,22 +25,37 @@ use tokio::{runtime::Handle, sync::OwnedSemaphorePermit, time::timeout};
 /// An upstream's answer, watched.
 pub(super) struct Watched {
     upstream: reqwest::Body,
+    /// What of it came before it was known to be an answer.
+    heard: VecDeque<Bytes>,
     /// How much is still to come, where that was announced.
     left: Option<u64>,
     relay: Relay,
+    /// What makes the caller's dialect of it, if that is another.
+    answering: Option<Box<Answering>>,
     status: StatusCode,
     settlement: Option<Settlement>,
 }
 
+/// What an upstream gives.
+pub(super) struct Source {
+    pub(super) body: reqwest::Body,
+    /// What of it came already.
+    pub(super) heard: Vec<Bytes>,
+    /// How much it is in all, where that was announced.
+    pub(super) length: Option<u64>,
+}
+
 impl Watched {
-    pub(super) const fn new(
-        upstream: reqwest::Body,
-        length: Option<u64>,
+    pub(super) fn new(
+        source: Source,
         relay: Relay,
+        answering: Option<Box<Answering>>,
         status: StatusCode,
         settlement: Settlement,
     ) -> Self {
-        Self { upstream, left: length, relay, status, settlement: Some(settlement) }
+        let Source { body: upstream, heard, length: left } = source;
+        let settlement = Some(settlement);
+        Self { upstream, heard: heard.into(), left, relay, answering, status, settlement }
     }
 
     /// The next piece, as it is to be passed on; it may be empty. `None` at the end.
@@ -43,6 +63,9 @@ impl Watched {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, reqwest::Error>>> {
+        if let Some(piece) = self.heard.pop_front() {
+            return Poll::Ready(Some(Ok(self.pass(piece))));
+        }
         if self.left == Some(0) {
             return Poll::Ready(None);
         }
@@ -52,6 +75,10 @@ impl Watched {
     fn note(&mut self, frame: Frame<Bytes>) -> Bytes {
         // Trailers say nothing that anybody waits for.
         let Ok(piece) = frame.into_data() else { return Bytes::new() };
+        self.pass(piece)
+    }
+
+    fn pass(&mut self, piece: Bytes) -> Bytes {
         self.left = self.left.map(|it| it.saturating_sub(piece.len() as u64));
         let piece = self.relay.push(piece);
         if self.relay.seen().first_content
@@ -59,12 +86,15 @@ impl Watched {
         {
             settlement.content();
         }
-        piece
+        match &mut self.answering {
+            Some(answering) => answering.push(&piece),
+            None => piece,
+        }
     }
 
     /// Whether nothing more can come.
     pub(super) fn is_over(&self) -> bool {
-        self.left == Some(0) || self.upstream.is_end_stream()
+        self.heard.is_empty() && (self.left == Some(0) || self.upstream.is_end_stream())
     }
 
     pub(super) fn seen(&self) -> Seen {
@@ -73,7 +103,26 @@ impl Watched {
 
     /// The answer ended in good order: gives what was held back.
     pub(super) fn finish(&mut self) -> Bytes {
-        self.relay.finish()
+        let rest = self.relay.finish();
+        let Some(answering) = &mut self.answering else { return rest };
+        let last = answering.push(&rest);
+        let end = answering.finish();
+        if last.is_empty() { end } else { [last, end].concat().into() }
+    }
+
+    /// Whether another dialect is made of it, which is told by [`Self::break_off`] how it ends.
+    pub(super) const fn is_translated(&self) -> bool {
+        self.answering.is_some()
+    }
+
+    /// The answer did not end in good order: what the caller of another dialect is told.
+    pub(super) fn break_off(&mut self, failure: &chat::Failure) -> Bytes {
+        self.answering.as_mut().map_or_else(Bytes::new, |it| it.break_off(failure))
+    }
+
+    /// A sign of life for the caller of another dialect.
+    pub(super) fn ping(&mut self) -> Bytes {
+        self.answering.as_mut().map_or_else(Bytes::new, |it| it.ping())
     }
 
     /// What has to stand between what went by and an event of our own.
@@ -89,6 +138,10 @@ impl Watched {
     /// Settles by what was seen. Only the first call does.
     pub(super) fn close(&mut self, outcome: Outcome) {
         if let Some(settlement) = self.settlement.take() {
+            // Of what is translated the caller never hears the provider's id.
+            if let (Some(id), None) = (self.relay.answer_id(), &self.answering) {
+                settlement.owns(id);
+            }
             settlement.settle(self.status, outcome, Used::Seen(self.relay.seen()));
         }
     }

@@ -1,9 +1,12 @@
 //! Reads a request's body, and no more of it than is allowed.
 
+mod encoding;
+
 use super::refusal::Refusal;
 use crate::config::HttpConfig;
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, header};
+use encoding::Encoding;
+use http::HeaderMap;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use std::{sync::Arc, time::Duration};
@@ -27,12 +30,28 @@ pub(crate) struct Held {
     _room: Option<OwnedSemaphorePermit>,
 }
 
-/// The whole body.
+/// The whole body, unpacked.
 ///
 /// # Errors
-/// [`Refusal`] when it is too large, compressed, too slow, breaks off, or finds no room.
+/// [`Refusal`] when it is too large, packed otherwise than it says, too slow, breaks off, or
+/// finds no room.
 pub(crate) async fn read(
     headers: &HeaderMap,
+    body: &mut Incoming,
+    bounds: &HttpConfig,
+    room: &Arc<Semaphore>,
+) -> Result<Held, Refusal> {
+    let encoding = encoding::of(headers)?;
+    let held = as_sent(body, bounds, room).await?;
+    if encoding == Encoding::Plain {
+        return Ok(held);
+    }
+    let bytes = encoding::unpacked(held.bytes, encoding, bounds.max_body_bytes)?;
+    let room = take_room(room, bytes.len(), held._room)?;
+    Ok(Held { bytes, _room: Some(room) })
+}
+
+async fn as_sent(
     body: &mut Incoming,
     bounds: &HttpConfig,
     room: &Arc<Semaphore>,
@@ -40,7 +59,6 @@ pub(crate) async fn read(
     let alone = |bytes| Held { bytes, _room: None };
     let max = bounds.max_body_bytes;
     let too_large = || Refusal::TooLarge { max_bytes: max };
-    uncompressed(headers)?;
     let announced = body.size_hint().lower();
     if usize::try_from(announced).map_or(true, |it| max < it) {
         return Err(too_large());
@@ -106,18 +124,6 @@ async fn next(body: &mut Incoming, idle: Duration) -> Result<Option<Bytes>, Refu
                 Ok(piece) if !piece.is_empty() => return Ok(Some(piece)),
                 Ok(_) | Err(_) => {}
             },
-        }
-    }
-}
-
-fn uncompressed(headers: &HeaderMap) -> Result<(), Refusal> {
-    let encodings = headers.get_all(header::CONTENT_ENCODING);
-    let other = encodings.iter().find(|it| !it.as_bytes().eq_ignore_ascii_case(b"identity"));
-    match other {
-        None => Ok(()),
-        Some(it) => {
-            let encoding = String::from_utf8_lossy(it.as_bytes()).chars().take(40).collect();
-            Err(Refusal::Encoding { encoding })
         }
     }
 }

@@ -3,20 +3,37 @@
 //! Clients are given base URLs with and without `/v1`, with a provider's prefix, or
 //! with `/v1` twice; all of these arrive where they were meant to.
 
+mod google;
+
 use domain::catalog::{Dialect, Operation};
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, header};
 
 /// What a caller can ask of us.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Endpoint {
     /// An operation that is passed on to an upstream.
-    Call(Operation),
+    Call(Operation, PathSays),
     /// The list of models.
     Models,
     /// One model, by its id.
     Model(String),
     /// `/`: is anybody there?
     Root,
+    /// A browser asks whether it may ask.
+    Preflight,
+    /// A WebSocket, which we do not speak: clients that hear so fall back at once.
+    Socket,
+}
+
+/// What the path says of a request, beside what is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct PathSays {
+    /// The model, in dialects that name it there.
+    pub(crate) model: Option<String>,
+    /// Whether the answer is to be a stream, in dialects that say so there.
+    pub(crate) stream: Option<bool>,
+    /// Whether that stream is to be one JSON array.
+    pub(crate) array: bool,
 }
 
 /// Why no endpoint was found.
@@ -32,67 +49,135 @@ pub(crate) enum NoEndpoint {
 }
 
 /// Everything that exists, for those who asked for something else.
-pub(crate) const EXISTING: &str = "POST /v1/chat/completions, POST /v1/embeddings, \
-     POST /v1/messages, POST /v1/messages/count_tokens, GET /v1/models, GET /v1/models/{id}";
+pub(crate) const EXISTING: &str = "POST /v1/chat/completions, POST /v1/responses, \
+     POST /v1/completions, POST /v1/embeddings, POST /v1/messages, \
+     POST /v1/messages/count_tokens, POST /v1beta/models/{model}:generateContent, \
+     GET /v1/models, GET /v1/models/{id}, GET /v1beta/models";
 
 /// The dialect to answer in, and the endpoint or why there is none.
 pub(crate) fn find(
     method: &Method,
     path: &str,
+    query: Option<&str>,
     headers: &HeaderMap,
 ) -> (Dialect, Result<Endpoint, NoEndpoint>) {
+    if let Some(called) = google::call(path, query) {
+        let endpoint = called.map(|(operation, says)| Endpoint::Call(operation, says));
+        let endpoint = endpoint.ok_or(NoEndpoint::UnknownPath);
+        return (
+            Dialect::Gemini,
+            or_preflight(method, endpoint.and_then(|it| for_posting(method, it))),
+        );
+    }
     let (prefix, rest) = strip_prefixes(path);
+    let (deployment, rest) = match prefix {
+        Prefix::OpenAi => strip_deployment(rest),
+        Prefix::None | Prefix::Anthropic | Prefix::Google => (None, rest),
+    };
     let dialect = dialect_of(prefix, rest, headers);
+    let call = |operation| {
+        let says = PathSays { model: deployment.clone(), ..PathSays::default() };
+        for_posting(method, Endpoint::Call(operation, says))
+    };
     let endpoint = match rest {
         "" if path == "/" => for_reading(method, Endpoint::Root),
-        "/chat/completions" => for_posting(method, Operation::Chat),
-        "/embeddings" => for_posting(method, Operation::Embeddings),
-        "/messages" => for_posting(method, Operation::Chat),
-        "/messages/count_tokens" => for_posting(method, Operation::CountTokens),
+        "/chat/completions" | "/messages" => call(Operation::Chat),
+        "/responses" if is_socket(method, headers) => Ok(Endpoint::Socket),
+        "/responses" => call(Operation::Chat),
+        "/completions" => call(Operation::Completions),
+        "/embeddings" => call(Operation::Embeddings),
+        "/messages/count_tokens" => call(Operation::CountTokens),
         "/models" => for_reading(method, Endpoint::Models),
         _ => match rest.strip_prefix("/models/").and_then(decode) {
             Some(id) => for_reading(method, Endpoint::Model(id)),
             None => Err(NoEndpoint::UnknownPath),
         },
     };
-    (dialect, endpoint)
+    (dialect, or_preflight(method, endpoint))
 }
 
-/// The path decides; where it does not (`/models`, unknown ones), the header that
-/// every Anthropic client sends.
-fn dialect_of(prefix: Option<Dialect>, rest: &str, headers: &HeaderMap) -> Dialect {
+/// A browser may ask of everything that exists whether it may ask.
+fn or_preflight(
+    method: &Method,
+    endpoint: Result<Endpoint, NoEndpoint>,
+) -> Result<Endpoint, NoEndpoint> {
+    match endpoint {
+        Err(NoEndpoint::WrongMethod { .. }) if method == Method::OPTIONS => Ok(Endpoint::Preflight),
+        other => other,
+    }
+}
+
+fn is_socket(method: &Method, headers: &HeaderMap) -> bool {
+    let wanted = headers.get(header::UPGRADE).map(|it| it.as_bytes());
+    method == Method::GET && wanted.is_some_and(|it| it.eq_ignore_ascii_case(b"websocket"))
+}
+
+/// Whose base URL a client was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Prefix {
+    None,
+    OpenAi,
+    Anthropic,
+    Google,
+}
+
+/// The path decides; where it does not (`/models`, unknown ones), the headers that only
+/// Anthropic's and Google's clients send.
+fn dialect_of(prefix: Prefix, rest: &str, headers: &HeaderMap) -> Dialect {
     if rest == "/messages" || rest.starts_with("/messages/") {
         return Dialect::Anthropic;
     }
-    if rest.starts_with("/chat/") || rest == "/embeddings" {
+    if rest == "/responses" || rest.starts_with("/responses/") {
+        return Dialect::OpenAiResponses;
+    }
+    if rest.starts_with("/chat/") || matches!(rest, "/embeddings" | "/completions") {
         return Dialect::OpenAi;
     }
-    let by_header = || headers.contains_key("anthropic-version").then_some(Dialect::Anthropic);
-    prefix.or_else(by_header).unwrap_or(Dialect::OpenAi)
+    match prefix {
+        Prefix::OpenAi => Dialect::OpenAi,
+        Prefix::Anthropic => Dialect::Anthropic,
+        Prefix::Google => Dialect::Gemini,
+        Prefix::None if headers.contains_key("anthropic-version") => Dialect::Anthropic,
+        Prefix::None if headers.contains_key("x-goog-api-key") => Dialect::Gemini,
+        Prefix::None => Dialect::OpenAi,
+    }
 }
 
-/// Takes `/openai` or `/anthropic` and up to two `/v1` off the front, and one slash off the end.
-fn strip_prefixes(path: &str) -> (Option<Dialect>, &str) {
-    let (dialect, mut rest) = if let Some(rest) = strip_segment(path, "/openai") {
-        (Some(Dialect::OpenAi), rest)
-    } else if let Some(rest) = strip_segment(path, "/anthropic") {
-        (Some(Dialect::Anthropic), rest)
-    } else {
-        (None, path)
-    };
-    for _ in 0..2 {
-        rest = strip_segment(rest, "/v1").unwrap_or(rest);
+/// Takes a provider's prefix and up to two `/v1` off the front, and one slash off the end.
+fn strip_prefixes(path: &str) -> (Prefix, &str) {
+    let known = [
+        ("/openai", Prefix::OpenAi),
+        ("/anthropic", Prefix::Anthropic),
+        ("/v1beta", Prefix::Google),
+    ];
+    let found = known
+        .into_iter()
+        .find_map(|(segment, prefix)| strip_segment(path, segment).map(|rest| (prefix, rest)));
+    let (prefix, mut rest) = found.unwrap_or((Prefix::None, path));
+    if prefix != Prefix::Google {
+        for _ in 0..2 {
+            rest = strip_segment(rest, "/v1").unwrap_or(rest);
+        }
     }
-    (dialect, rest.strip_suffix('/').unwrap_or(rest))
+    (prefix, rest.strip_suffix('/').unwrap_or(rest))
+}
+
+/// Takes `/deployments/{name}` off the front: Azure's clients name the model there.
+fn strip_deployment(rest: &str) -> (Option<String>, &str) {
+    let Some(named) = rest.strip_prefix("/deployments/") else { return (None, rest) };
+    match named.find('/').map(|at| named.split_at(at)) {
+        Some((name, tail)) if !name.is_empty() => (decode(name), tail),
+        Some(_) | None => (None, rest),
+    }
 }
 
 fn strip_segment<'a>(path: &'a str, segment: &str) -> Option<&'a str> {
     path.strip_prefix(segment).filter(|it| it.starts_with('/'))
 }
 
-fn for_posting(method: &Method, operation: Operation) -> Result<Endpoint, NoEndpoint> {
+fn for_posting(method: &Method, endpoint: Endpoint) -> Result<Endpoint, NoEndpoint> {
     if method == Method::POST {
-        Ok(Endpoint::Call(operation))
+        Ok(endpoint)
     } else {
         Err(NoEndpoint::WrongMethod { allow: "POST" })
     }
@@ -128,7 +213,11 @@ mod tests {
     use super::*;
 
     fn check(method: &Method, path: &str) -> (Dialect, Result<Endpoint, NoEndpoint>) {
-        find(method, path, &HeaderMap::new())
+        find(method, path, None, &HeaderMap::new())
+    }
+
+    fn call(operation: Operation) -> Endpoint {
+        Endpoint::Call(operation, PathSays::default())
     }
 
     #[test]
@@ -141,16 +230,16 @@ mod tests {
             "/v1/chat/completions/",
         ] {
             let found = check(&Method::POST, path);
-            assert_eq!(found, (Dialect::OpenAi, Ok(Endpoint::Call(Operation::Chat))), "{path}");
+            assert_eq!(found, (Dialect::OpenAi, Ok(call(Operation::Chat))), "{path}");
         }
         for path in ["/v1/messages", "/messages", "/anthropic/v1/messages", "/v1/v1/messages"] {
             let found = check(&Method::POST, path);
-            assert_eq!(found, (Dialect::Anthropic, Ok(Endpoint::Call(Operation::Chat))), "{path}");
+            assert_eq!(found, (Dialect::Anthropic, Ok(call(Operation::Chat))), "{path}");
         }
         let count = check(&Method::POST, "/v1/messages/count_tokens");
-        assert_eq!(count, (Dialect::Anthropic, Ok(Endpoint::Call(Operation::CountTokens))));
+        assert_eq!(count, (Dialect::Anthropic, Ok(call(Operation::CountTokens))));
         let embed = check(&Method::POST, "/v1/embeddings");
-        assert_eq!(embed, (Dialect::OpenAi, Ok(Endpoint::Call(Operation::Embeddings))));
+        assert_eq!(embed, (Dialect::OpenAi, Ok(call(Operation::Embeddings))));
     }
 
     #[test]
@@ -164,12 +253,15 @@ mod tests {
     #[test]
     fn models_are_listed_in_the_dialect_of_the_header_or_the_prefix() {
         let mut headers = HeaderMap::new();
-        assert_eq!(find(&Method::GET, "/v1/models", &headers).0, Dialect::OpenAi);
-        assert_eq!(find(&Method::GET, "/anthropic/v1/models", &headers).0, Dialect::Anthropic);
+        assert_eq!(find(&Method::GET, "/v1/models", None, &headers).0, Dialect::OpenAi);
+        assert_eq!(
+            find(&Method::GET, "/anthropic/v1/models", None, &headers).0,
+            Dialect::Anthropic
+        );
         headers.insert("anthropic-version", http::HeaderValue::from_static("2023-06-01"));
-        assert_eq!(find(&Method::GET, "/v1/models", &headers).0, Dialect::Anthropic);
+        assert_eq!(find(&Method::GET, "/v1/models", None, &headers).0, Dialect::Anthropic);
         // The path of a call decides, whatever headers say.
-        assert_eq!(find(&Method::POST, "/v1/chat/completions", &headers).0, Dialect::OpenAi);
+        assert_eq!(find(&Method::POST, "/v1/chat/completions", None, &headers).0, Dialect::OpenAi);
     }
 
     #[test]
@@ -178,9 +270,41 @@ mod tests {
         assert_eq!(found, Err(NoEndpoint::WrongMethod { allow: "POST" }));
         let (_, found) = check(&Method::POST, "/v1/models");
         assert_eq!(found, Err(NoEndpoint::WrongMethod { allow: "GET, HEAD" }));
-        for path in ["/v1", "/v2/chat/completions", "/v1/v1/v1/models", "/x", "//"] {
+        for path in ["/v1", "/v2/chat/completions", "/v1/v1/v1/models", "/x", "//", "/v1beta"] {
             assert_eq!(check(&Method::GET, path).1, Err(NoEndpoint::UnknownPath), "{path}");
         }
+    }
+
+    #[test]
+    fn azures_clients_name_the_model_in_the_path() {
+        let path = "/openai/deployments/my%2Fgpt/chat/completions";
+        let says = PathSays { model: Some("my/gpt".into()), ..PathSays::default() };
+        let expected = (Dialect::OpenAi, Ok(Endpoint::Call(Operation::Chat, says)));
+        assert_eq!(check(&Method::POST, path), expected);
+        for path in ["/openai/deployments/x", "/openai/deployments//embeddings", "/deployments/x/y"]
+        {
+            assert_eq!(check(&Method::POST, path).1, Err(NoEndpoint::UnknownPath), "{path}");
+        }
+    }
+
+    #[test]
+    fn responses_have_a_dialect_of_their_own_and_no_websocket() {
+        for path in ["/v1/responses", "/responses", "/openai/v1/responses"] {
+            let found = check(&Method::POST, path);
+            assert_eq!(found, (Dialect::OpenAiResponses, Ok(call(Operation::Chat))), "{path}");
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert("upgrade", http::HeaderValue::from_static("WebSocket"));
+        let (_, found) = find(&Method::GET, "/v1/responses", None, &headers);
+        assert_eq!(found, Ok(Endpoint::Socket));
+    }
+
+    #[test]
+    fn a_browser_may_ask_of_what_exists() {
+        for path in ["/v1/chat/completions", "/v1/models", "/v1beta/models/m:generateContent"] {
+            assert_eq!(check(&Method::OPTIONS, path).1, Ok(Endpoint::Preflight), "{path}");
+        }
+        assert_eq!(check(&Method::OPTIONS, "/x").1, Err(NoEndpoint::UnknownPath));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Which headers pass through a proxy, in either direction. Knows no flow and no account.
 
+use domain::catalog::Dialect;
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{self, Entry},
@@ -103,6 +104,34 @@ const NOT_TO_CALLER_PREFIXES: [&str; 11] = [
     "x-sluice-",
 ];
 
+/// What was adapted on the way to the provider's dialect.
+pub(crate) const ADAPTED: HeaderName = HeaderName::from_static("x-sluice-adapted");
+
+/// All that is said to an upstream of another dialect: where the request is from, and to
+/// which trace it belongs.
+const IN_ANY_DIALECT: [&str; 4] = ["baggage", "traceparent", "tracestate", "user-agent"];
+/// Anthropic's API wants its version named; of this one the bodies are that we write.
+const ANTHROPIC_VERSION: HeaderName = HeaderName::from_static("anthropic-version");
+
+/// The headers of a request that was translated to `dialect`.
+pub(crate) fn to_upstream_of(dialect: Dialect, from: &HeaderMap) -> HeaderMap {
+    let mut to = HeaderMap::with_capacity(8);
+    for name in IN_ANY_DIALECT {
+        if let Some(value) = from.get(name) {
+            to.insert(HeaderName::from_static(name), value.clone());
+        }
+    }
+    to.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    to.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    match dialect {
+        Dialect::Anthropic => {
+            to.insert(ANTHROPIC_VERSION, HeaderValue::from_static("2023-06-01"));
+        }
+        Dialect::OpenAi | Dialect::OpenAiResponses | Dialect::Gemini | Dialect::Bedrock => {}
+    }
+    to
+}
+
 /// The caller's headers that go to the upstream, with `accept-encoding: identity`:
 /// a compressed answer could not be metered in passing.
 pub(crate) fn to_upstream(from: &HeaderMap) -> HeaderMap {
@@ -116,6 +145,19 @@ pub(crate) fn to_caller(from: &HeaderMap) -> HeaderMap {
     let mut to = pass(from, &NOT_TO_CALLER, &NOT_TO_CALLER_PREFIXES);
     if let Some(id) = from.get(X_REQUEST_ID).or_else(|| from.get(REQUEST_ID)) {
         to.insert(UPSTREAM_REQUEST_ID, id.clone());
+    }
+    to
+}
+
+/// The headers of an answer that was translated: what is about another dialect's API says
+/// nothing to the caller, but for when to come back.
+pub(crate) fn to_caller_of_other(from: &HeaderMap) -> HeaderMap {
+    const KEPT: [&str; 4] = ["cache-control", "retry-after", "retry-after-ms", "x-should-retry"];
+    let mut to = to_caller(from);
+    let kept = |it: &HeaderName| KEPT.contains(&it.as_str()) || *it == UPSTREAM_REQUEST_ID;
+    let others: Vec<_> = to.keys().filter(|it| !kept(it)).cloned().collect();
+    for name in others {
+        to.remove(name);
     }
     to
 }

@@ -8,7 +8,11 @@ mod limited;
 pub(crate) use limited::{NeverFits, Shortfall, TooManyTokens, Uncounted};
 
 use super::endpoint::EXISTING;
-use dialect::{error::ErrorKind, peek};
+use dialect::{
+    error::ErrorKind,
+    peek,
+    translate::{self, Notes},
+};
 use domain::{
     catalog::{Dialect, Limit, Operation},
     fault::Fault,
@@ -41,14 +45,25 @@ pub(crate) enum Refusal {
     BodyTimeout { idle: Duration },
     #[error("the request's body broke off: send it again")]
     BodyBroken,
-    #[error("`content-encoding: {encoding}` is not read here: send the body uncompressed")]
+    #[error("`content-encoding: {encoding}` is not read here: use gzip, deflate or zstd, or none")]
     Encoding { encoding: String },
+    #[error("the request's body is not packed as its `content-encoding` says: send it again")]
+    Garbled,
     #[error("{0}")]
     Body(peek::Refused),
     #[error("the model `{alias}` does not exist, or the key may not use it{}", did_you_mean(.near))]
     UnknownModel { alias: String, near: Vec<String> },
     #[error("the route `{route}` has no enabled account: ask your operator")]
     NoAccount { route: String },
+    #[error(
+        "`previous_response_id`: no account here is known to keep this response for you: send the \
+         conversation itself"
+    )]
+    UnknownResponse,
+    #[error("{0}")]
+    Unsayable(translate::Refused),
+    #[error("{}", not_faithful(.route, .notes))]
+    NotFaithful { route: String, notes: Notes },
     #[error("{}", wrong_dialect(route, *operation, speaks))]
     WrongDialect { route: String, operation: Operation, speaks: Vec<Dialect> },
     #[error("{0}")]
@@ -96,7 +111,12 @@ impl Refusal {
             Self::UnusableKey(_) => ErrorKind::Forbidden,
             Self::TooLarge { .. } => ErrorKind::TooLarge,
             Self::BodyTimeout { .. } => ErrorKind::RequestTimeout,
-            Self::BodyBroken | Self::Body(_) => ErrorKind::InvalidRequest,
+            Self::BodyBroken
+            | Self::Body(_)
+            | Self::Garbled
+            | Self::UnknownResponse
+            | Self::Unsayable(_)
+            | Self::NotFaithful { .. } => ErrorKind::InvalidRequest,
             Self::Encoding { .. } => ErrorKind::UnsupportedMediaType,
             Self::UnknownModel { .. } => ErrorKind::ModelNotFound,
             Self::NoAccount { .. } => ErrorKind::NoAccount,
@@ -148,16 +168,29 @@ impl Refusal {
             | Self::BodyTimeout { .. }
             | Self::BodyBroken
             | Self::Encoding { .. }
+            | Self::Garbled
             | Self::Body(_)
+            | Self::UnknownResponse
+            | Self::Unsayable(_)
+            | Self::NotFaithful { .. }
             | Self::UnknownModel { .. }
             | Self::WrongDialect { .. } => Fault::Caller,
         }
     }
 
     /// The field of the request that is to blame.
-    pub(crate) const fn param(&self) -> Option<&'static str> {
+    pub(crate) fn param(&self) -> Option<&str> {
         if let Self::Body(refused) = self {
             return refused.param;
+        }
+        if matches!(self, Self::UnknownResponse) {
+            return Some("previous_response_id");
+        }
+        if let Self::Unsayable(refused) = self {
+            return Some(&refused.field);
+        }
+        if let Self::NotFaithful { notes, .. } = self {
+            return notes.iter().next().map(|it| &*it.field);
         }
         let by_model = matches!(self, Self::UnknownModel { .. } | Self::WrongDialect { .. });
         if by_model { Some("model") } else { None }
@@ -223,9 +256,18 @@ fn did_you_mean(near: &[String]) -> String {
     if near.is_empty() { String::new() } else { format!("; near it: {}", near.join(", ")) }
 }
 
+fn not_faithful(route: &str, notes: &Notes) -> String {
+    let fields: Vec<_> = notes.iter().map(|it| &*it.field).collect();
+    format!(
+        "`{route}` takes only what can be said to its provider without change, and this could \
+         not be: {}",
+        fields.join(", ")
+    )
+}
+
 fn wrong_dialect(route: &str, operation: Operation, speaks: &[Dialect]) -> String {
     let names: Vec<_> = speaks.iter().map(|it| it.as_str()).collect();
-    let mut text = format!("`{route}` has no account that speaks this dialect");
+    let mut text = format!("`{route}` has no account that can be asked this");
     if names.is_empty() {
         return text;
     }
@@ -233,7 +275,7 @@ fn wrong_dialect(route: &str, operation: Operation, speaks: &[Dialect]) -> Strin
     let elsewhere = match operation {
         Operation::Chat => speaks.iter().map(|it| chat_path(*it)).collect(),
         // Nobody else's dialect has these.
-        Operation::Embeddings | Operation::CountTokens => Vec::new(),
+        Operation::Completions | Operation::Embeddings | Operation::CountTokens => Vec::new(),
     };
     if !elsewhere.is_empty() {
         text.push_str(&format!(": use {}", elsewhere.join(" or ")));

@@ -99,6 +99,36 @@ impl Reply {
         Self { status: StatusCode::OK, headers, content }
     }
 
+    /// To a browser that asks whether it may send a request: any page may, for what counts
+    /// is the key that the request carries.
+    pub(crate) fn preflight() -> Self {
+        let mut headers = HeaderMap::with_capacity(6);
+        headers.insert(
+            header::ACCESS_CONTROL_ALLOW_METHODS,
+            HeaderValue::from_static("GET, HEAD, POST, OPTIONS"),
+        );
+        // `*` does not stand for this one.
+        let allowed = HeaderValue::from_static("authorization, *");
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, allowed);
+        headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("7200"));
+        Self { status: StatusCode::NO_CONTENT, headers, content: Content::Whole(Bytes::new()) }
+    }
+
+    /// To a client that would rather speak over a WebSocket: upon this status it falls back.
+    pub(crate) fn no_socket() -> Self {
+        let mut headers = HeaderMap::with_capacity(4);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        let content = Content::Whole(Bytes::from_static(b"no WebSocket here: use POST\n"));
+        Self { status: StatusCode::UPGRADE_REQUIRED, headers, content }
+    }
+
+    /// Lets a page of any origin read the answer, and all of its headers.
+    pub(crate) fn share(&mut self) {
+        let any = HeaderValue::from_static("*");
+        self.headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, any.clone());
+        self.headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, any);
+    }
+
     /// Stamped, and counted as in flight until its last byte is gone.
     pub(crate) fn into_response(
         mut self,

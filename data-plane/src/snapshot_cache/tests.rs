@@ -1,6 +1,8 @@
 use super::*;
 use domain::{
-    catalog::{Account, AuthStyle, Catalog, ClientSettings, Dialect, Edit, Endpoint, Provider},
+    catalog::{
+        Account, AuthStyle, Catalog, ClientSettings, Dialect, Edit, Endpoint, Provider, Quirks,
+    },
     id::AccountId,
 };
 use std::{os::unix::fs::PermissionsExt, sync::Arc};
@@ -21,6 +23,7 @@ fn snapshot(revision: u64) -> Snapshot {
             base_url: Some("https://acme.test/v1".into()),
             auth: AuthStyle::Bearer,
             output_cap_field: None,
+            quirks: Quirks::NONE,
         }],
         env_var: None,
         model_patterns: vec![],

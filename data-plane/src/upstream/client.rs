@@ -2,8 +2,8 @@
 //! The only place where a client is built.
 
 use super::{
-    sign::{InvalidSignature, Signature},
-    url::{self, InvalidBase},
+    sign::{InvalidSignature, NotSigned, Signature},
+    url::{self, Asked, InvalidBase, Place},
 };
 use crate::metrics::Attempts;
 use bytes::Bytes;
@@ -14,7 +14,8 @@ use domain::{
     snapshot::{Seat, Snapshot},
 };
 use http::{HeaderMap, HeaderValue, Method};
-use reqwest::{Client, Proxy, Request, Url};
+use reqwest::{Client, Proxy, Request};
+use runtime::tasks::Tasks;
 use rustls::{ClientConfig, RootCertStore, crypto};
 use std::{
     collections::HashMap,
@@ -40,6 +41,8 @@ const PING_TIMEOUT: Duration = Duration::from_secs(10);
 /// A worker's lines to accounts.
 pub(crate) struct Clients {
     lines: Mutex<HashMap<AccountId, Cached>>,
+    /// To renew tokens in.
+    tasks: Tasks,
 }
 
 struct Cached {
@@ -49,10 +52,10 @@ struct Cached {
 }
 
 impl Clients {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(tasks: Tasks) -> Self {
         // Reading the system's roots takes a while: now, rather than in the first request.
         let _ = tls();
-        Self { lines: Mutex::new(HashMap::new()) }
+        Self { lines: Mutex::new(HashMap::new()), tasks }
     }
 
     /// The line to `seat`: the one there is, or a new one if the account has changed.
@@ -71,7 +74,7 @@ impl Clients {
         }
         // Seldom enough to look for accounts that are gone, too.
         lines.retain(|id, _| snapshot.seat(*id).is_some());
-        let line = Line::new(seat).map(Arc::new).map_err(Arc::new);
+        let line = Line::new(seat, &self.tasks).map(Arc::new).map_err(Arc::new);
         lines.insert(id, Cached { seat: Arc::clone(seat), line: line.clone() });
         line
     }
@@ -90,6 +93,15 @@ pub(crate) enum Unreachable {
     Tls,
     #[error("build the HTTP client: {0}")]
     Client(#[source] reqwest::Error),
+}
+
+/// Why there is nothing to send to an account. Quotes no credential.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoRequest {
+    #[error("the account has no place for such a request")]
+    NoPlace,
+    #[error(transparent)]
+    NotSigned(#[from] NotSigned),
 }
 
 /// A client with everything that is the same in each request to one account.
@@ -113,22 +125,21 @@ pub(crate) struct Line {
 /// Where one dialect is spoken, and with which credential.
 struct Door {
     dialect: Dialect,
-    urls: Vec<(Operation, Url)>,
+    places: Vec<(Operation, Place)>,
     signature: Signature,
 }
 
 impl Line {
-    fn new(seat: &Arc<Seat>) -> Result<Self, Unreachable> {
+    fn new(seat: &Arc<Seat>, tasks: &Tasks) -> Result<Self, Unreachable> {
         let account = &seat.account;
         let mut doors = Vec::with_capacity(seat.endpoints.len());
         for endpoint in &seat.endpoints {
-            let mut urls = Vec::new();
-            for operation in [Operation::Chat, Operation::Embeddings, Operation::CountTokens] {
-                let url = url::of(&endpoint.base_url, endpoint.dialect, operation)?;
-                urls.extend(url.map(|it| (operation, it)));
+            let mut places = Vec::new();
+            for operation in Operation::ALL {
+                places.extend(url::of(endpoint, operation)?.map(|it| (operation, it)));
             }
-            let signature = Signature::of(account, &endpoint.auth)?;
-            doors.push(Door { dialect: endpoint.dialect, urls, signature });
+            let signature = Signature::of(account, endpoint, tasks)?;
+            doors.push(Door { dialect: endpoint.dialect, places, signature });
         }
         // A name has no character that a header may not have.
         let name = HeaderValue::from_str(account.name.as_str());
@@ -144,23 +155,27 @@ impl Line {
         })
     }
 
-    /// The request to send; `None` if the account does not speak `dialect`, or not of
-    /// this operation.
-    pub(crate) fn request(
+    /// The request to send, signed: it must not be changed any more. May wait for a token,
+    /// but not while one is held.
+    ///
+    /// # Errors
+    /// [`NoRequest`] if the account does not speak `dialect`, or not of this operation, or
+    /// if nothing can be signed for it now.
+    pub(crate) async fn request(
         &self,
-        dialect: Dialect,
-        operation: Operation,
-        query: Option<&str>,
-        mut headers: HeaderMap,
+        (dialect, operation): (Dialect, Operation),
+        asked: Asked<'_>,
+        headers: HeaderMap,
         body: Bytes,
-    ) -> Option<Request> {
-        let door = self.doors.iter().find(|it| it.dialect == dialect)?;
-        let (_, url) = door.urls.iter().find(|(it, _)| *it == operation)?;
-        door.signature.sign(&mut headers);
-        let mut request = Request::new(Method::POST, url::with_query(url, query));
+    ) -> Result<Request, NoRequest> {
+        let door = self.doors.iter().find(|it| it.dialect == dialect).ok_or(NoRequest::NoPlace)?;
+        let place = door.places.iter().find(|(it, _)| *it == operation);
+        let url = place.and_then(|(_, it)| it.url(asked)).ok_or(NoRequest::NoPlace)?;
+        let mut request = Request::new(Method::POST, url);
         *request.headers_mut() = headers;
         *request.body_mut() = Some(body.into());
-        Some(request)
+        door.signature.sign(&self.client, &mut request).await?;
+        Ok(request)
     }
 
     /// Sends it, and waits for the answer's head.

@@ -1,10 +1,24 @@
-//! How an account shows its credential: headers made once, never the query.
+//! How an account shows its credential: in headers, never in the query.
+//!
+//! The one door for it: plain headers are made once, signatures for each request, and
+//! tokens are fetched and held here.
+
+mod entra;
+mod google;
+mod sigv4;
+mod token;
+
+pub(crate) use token::NoToken;
 
 use domain::{
     catalog::{Account, AuthStyle},
     secret::Secret,
+    snapshot::SeatEndpoint,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderName, HeaderValue, header};
+use reqwest::{Client, Request};
+use runtime::tasks::Tasks;
+use token::{Issuer, Tokens};
 
 /// Why no signature can be made. Never quotes a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -13,20 +27,50 @@ pub(crate) enum InvalidSignature {
     NoCredential,
     #[error("the credential holds characters that no header may have")]
     Credential,
+    #[error("the credential is not {0}")]
+    Form(&'static str),
+    #[error("neither the endpoint nor the base URL's host names a region")]
+    NoRegion,
     #[error("`{0}` is no header that can be sent")]
     Header(String),
 }
 
-/// The headers that an account adds to every request, its credential among them.
+/// Why a request could not be signed. Never quotes a value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NotSigned {
+    #[error(transparent)]
+    Signature(#[from] InvalidSignature),
+    #[error(transparent)]
+    Token(#[from] NoToken),
+}
+
+/// What an account adds to every request, its credential among it.
 #[derive(Debug)]
-pub(crate) struct Signature(Vec<(HeaderName, HeaderValue)>);
+pub(crate) struct Signature {
+    headers: Vec<(HeaderName, HeaderValue)>,
+    seal: Seal,
+}
+
+/// What can only be added once the request is known, or the time.
+#[derive(Debug)]
+enum Seal {
+    /// Nothing: it is among the headers.
+    None,
+    SigV4(sigv4::Signer),
+    Token(Tokens),
+}
 
 impl Signature {
     /// The account's extra headers and then its credential, which they cannot replace.
     ///
     /// # Errors
-    /// [`InvalidSignature`] when one of them is no header.
-    pub(crate) fn of(account: &Account, auth: &AuthStyle) -> Result<Self, InvalidSignature> {
+    /// [`InvalidSignature`] when one of them is no header, or the credential is not what
+    /// the endpoint wants.
+    pub(crate) fn of(
+        account: &Account,
+        endpoint: &SeatEndpoint,
+        tasks: &Tasks,
+    ) -> Result<Self, InvalidSignature> {
         let mut headers = Vec::with_capacity(account.client.extra_headers.len().saturating_add(1));
         for (name, value) in &account.client.extra_headers {
             let invalid = || InvalidSignature::Header(name.clone());
@@ -34,26 +78,61 @@ impl Signature {
             headers.push((parsed, HeaderValue::from_str(value).map_err(|_| invalid())?));
         }
         let credential = || account.credential.as_ref().ok_or(InvalidSignature::NoCredential);
-        match auth {
+        let tokens = |issuer| Seal::Token(Tokens::new(issuer, tasks.clone()));
+        let seal = match &endpoint.auth {
             AuthStyle::Bearer => {
                 let value = sensitive("Bearer ", credential()?)?;
                 headers.push((header::AUTHORIZATION, value));
+                Seal::None
             }
             AuthStyle::Header(name) => {
                 let invalid = || InvalidSignature::Header(name.clone());
                 let name = name.parse().map_err(|_| invalid())?;
                 headers.push((name, sensitive("", credential()?)?));
+                Seal::None
             }
-            AuthStyle::None => {}
-        }
-        Ok(Self(headers))
+            AuthStyle::None => Seal::None,
+            AuthStyle::SigV4 { region, service } => {
+                let base_url = &endpoint.base_url;
+                Seal::SigV4(sigv4::Signer::of(credential()?, (region, service), base_url)?)
+            }
+            AuthStyle::GoogleServiceAccount { scope } => {
+                let key = google::Key::of(credential()?, scope)?;
+                tokens(Issuer::Google(Box::new(key)))
+            }
+            AuthStyle::EntraClientCredentials { token_url, scope } => {
+                let client = entra::Registration::of(credential()?, token_url, scope)?;
+                tokens(Issuer::Entra(client))
+            }
+        };
+        Ok(Self { headers, seal })
     }
 
-    /// Puts them into a request, in the place of what the caller sent under their names.
-    pub(crate) fn sign(&self, headers: &mut HeaderMap) {
-        for (name, value) in &self.0 {
-            headers.insert(name, value.clone());
+    /// Puts all of it into a request, in the place of what the caller sent under the same
+    /// names. The request must not be changed any more. Waits for a token only where none
+    /// is held.
+    ///
+    /// # Errors
+    /// [`NotSigned`] when there is no token to be had, or the request cannot be signed.
+    pub(crate) async fn sign(
+        &self,
+        client: &Client,
+        request: &mut Request,
+    ) -> Result<(), NotSigned> {
+        for (name, value) in &self.headers {
+            request.headers_mut().insert(name, value.clone());
         }
+        match &self.seal {
+            Seal::None => {}
+            Seal::SigV4(signer) => {
+                signer.sign(request, runtime::clock::unix_ms().div_euclid(1_000))?;
+            }
+            Seal::Token(tokens) => {
+                let token = tokens.bearer(client).await?;
+                request.headers_mut().insert(header::AUTHORIZATION, token);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -66,51 +145,4 @@ fn sensitive(prefix: &str, credential: &Secret) -> Result<HeaderValue, InvalidSi
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use domain::{catalog::ClientSettings, id::AccountId};
-    use uuid::Uuid;
-
-    fn account(credential: &str, extra: &[(&str, &str)]) -> Account {
-        let extra_headers = extra.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        Account {
-            id: AccountId::from_uuid(Uuid::nil()),
-            name: "main".parse().unwrap(),
-            provider: "openai".parse().unwrap(),
-            credential: Some(Secret::new(credential.to_owned())),
-            base_urls: Vec::new(),
-            enabled: true,
-            client: ClientSettings { extra_headers, ..ClientSettings::default() },
-        }
-    }
-
-    #[test]
-    fn extra_headers_cannot_replace_the_credential() {
-        let account = account("sk-1", &[("authorization", "Bearer other"), ("x-team", "a")]);
-        let signature = Signature::of(&account, &AuthStyle::Bearer).unwrap();
-        let mut headers = HeaderMap::new();
-        headers.insert("x-team", HeaderValue::from_static("callers"));
-        signature.sign(&mut headers);
-        assert_eq!(headers["authorization"], "Bearer sk-1");
-        assert_eq!(headers["x-team"], "a");
-        assert_eq!(headers.len(), 2);
-    }
-
-    #[test]
-    fn a_signature_never_prints_its_credential() {
-        let account = account("sk-live-1", &[]);
-        for auth in [AuthStyle::Bearer, AuthStyle::Header("x-api-key".into())] {
-            let signature = Signature::of(&account, &auth).unwrap();
-            assert!(!format!("{signature:?}").contains("sk-live-1"));
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_sent_is_named_but_not_quoted() {
-        let error = Signature::of(&account("sk-\n1", &[]), &AuthStyle::Bearer).unwrap_err();
-        assert_eq!(error, InvalidSignature::Credential);
-        let bad = account("sk-1", &[("x y", "1")]);
-        let error = Signature::of(&bad, &AuthStyle::None).unwrap_err();
-        assert_eq!(error, InvalidSignature::Header("x y".into()));
-    }
-}
+mod tests;

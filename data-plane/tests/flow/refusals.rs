@@ -7,7 +7,7 @@ use serde_json::json;
 #[tokio::test]
 async fn an_unknown_path_is_told_what_exists_in_the_dialect_of_its_caller() {
     let stage = Stage::new().await;
-    let response = stage.get("/v1/responses").send().await.unwrap();
+    let response = stage.get("/v1/rerank").send().await.unwrap();
     assert_eq!(response.status(), 404);
     let answer = body(response).await;
     assert!(answer["error"]["message"].as_str().unwrap().contains("POST /v1/chat/completions"));
@@ -128,10 +128,20 @@ async fn a_chunked_body_is_as_good_as_any() {
 }
 
 #[tokio::test]
-async fn compressed_bodies_are_not_read() {
+async fn compressed_bodies_are_read_if_they_are_what_they_say() {
     let stage = Stage::new().await;
-    let request = stage.post("/v1/chat/completions", CHAT).header("content-encoding", "gzip");
+    let request = stage.post("/v1/chat/completions", CHAT).header("content-encoding", "br");
     assert_eq!(request.send().await.unwrap().status(), 415);
+    let request = stage.post("/v1/chat/completions", CHAT).header("content-encoding", "gzip");
+    assert_eq!(request.send().await.unwrap().status(), 400);
+    stage.main.then_json(200, ANSWER);
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut gzip, CHAT.as_bytes()).unwrap();
+    let packed = gzip.finish().unwrap();
+    let request = stage.post("/v1/chat/completions", packed).header("content-encoding", "gzip");
+    assert_eq!(request.send().await.unwrap().status(), 200);
+    assert_eq!(stage.main.got()[0].text(), CHAT.replace("fast", "big-1"));
+    assert_eq!(stage.main.got()[0].header("content-encoding"), None);
     stage.main.then_json(200, ANSWER);
     let request = stage.post("/v1/chat/completions", CHAT).header("content-encoding", "identity");
     assert_eq!(request.send().await.unwrap().status(), 200);
@@ -174,17 +184,18 @@ async fn a_route_without_an_enabled_account_is_named() {
 }
 
 #[tokio::test]
-async fn a_wrong_dialect_is_told_where_to_go() {
+async fn what_no_account_can_be_asked_in_any_dialect_is_refused() {
     let mut plan = Plan::new().await;
     plan.providers[0].endpoints.retain(|it| it.dialect == Dialect::Anthropic);
     for account in &mut plan.accounts {
         account.base_urls.retain(|it| it.dialect == Dialect::Anthropic);
     }
     let stage = plan.start().await;
-    let response = stage.chat().await;
+    let embedding = json!({"model": "fast", "input": "hi"}).to_string();
+    let response = stage.post("/v1/embeddings", embedding).send().await.unwrap();
     assert_eq!(response.status(), 400);
     let message = body(response).await["error"]["message"].to_string();
-    assert!(message.contains("anthropic") && message.contains("POST /v1/messages"), "{message}");
+    assert!(message.contains("no account that can be asked this"), "{message}");
 }
 
 #[tokio::test]
@@ -215,6 +226,31 @@ async fn with_a_full_usage_queue_nothing_is_sent() {
 }
 
 #[tokio::test]
+async fn a_list_of_models_says_what_is_known_of_them() {
+    let mut plan = Plan::new().await;
+    for it in plan.models.iter_mut().filter(|it| it.id.name.as_str() == "gpt-4o-mini") {
+        (it.context_tokens, it.max_output_tokens) = (Some(128_000), Some(4_096));
+    }
+    let stage = plan.start().await;
+    let one = |path: &'static str| async { body(stage.get(path).send().await.unwrap()).await };
+    for path in ["/v1/models/gpt-4o-mini", "/v1/models/acme%2Fgpt-4o-mini"] {
+        let model = one(path).await;
+        assert_eq!(
+            (&model["context_length"], &model["max_output_tokens"]),
+            (&json!(128_000), &json!(4_096))
+        );
+        assert_eq!(model["capabilities"], json!(["chat"]), "{path}");
+    }
+    let google = one("/v1beta/models/gpt-4o-mini").await;
+    assert_eq!(
+        (&google["inputTokenLimit"], &google["outputTokenLimit"]),
+        (&json!(128_000), &json!(4_096))
+    );
+    let all = one("/v1beta/models").await;
+    assert!(all["models"].as_array().unwrap().contains(&google), "{all}");
+}
+
+#[tokio::test]
 async fn models_are_listed_in_each_dialect() {
     let stage = Stage::new().await;
     let answer = body(stage.get("/v1/models").send().await.unwrap()).await;
@@ -228,6 +264,7 @@ async fn models_are_listed_in_each_dialect() {
     assert_eq!((&one["id"], &one["owned_by"]), (&json!("meta/llama-3"), &json!("acme")));
     let by_pattern = body(stage.get("/models/gpt-9").send().await.unwrap()).await;
     assert_eq!(by_pattern["id"], "gpt-9");
+    assert_eq!((by_pattern.get("context_length"), by_pattern.get("capabilities")), (None, None));
     let unknown = stage.get("/v1/models/nothing").send().await.unwrap();
     assert_eq!(unknown.status(), 404);
     let stranger =

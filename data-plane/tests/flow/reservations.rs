@@ -68,7 +68,7 @@ async fn a_request_bounded_under_a_name_of_another_operation_is_reserved_and_bou
     );
     assert!(calling.await.is_err(), "the upstream says nothing");
     let sent = stage.main.only();
-    assert!(sent.text().starts_with(r#"{"max_tokens":2000,"#), "{}", sent.text());
+    assert!(sent.text().contains(r#""max_tokens":2000"#), "{}", sent.text());
     stage.records(1).await;
     let (used, reserved) = stage.used_and_reserved(1);
     assert!(0 < used && reserved == 0, "{used} {reserved}");

@@ -5,8 +5,8 @@ use arc_swap::ArcSwapOption;
 use domain::{
     catalog::{
         Account, Action, AuthStyle, BaseUrl, Catalog, ClientSettings, Dialect, Edit, Endpoint,
-        Limit, Mode, Model, ModelId, Operation, Provider, Route, Rule, Settings, Subject, Target,
-        Team, Tier, VirtualKey,
+        Limit, Mode, Model, ModelId, Operation, Provider, Quirks, Route, Rule, Settings, Subject,
+        Target, Team, Tier, Translation, VirtualKey,
     },
     id::{AccountId, KeyId, LimitId, TeamId},
     key::{KeyKind, Pepper, mint},
@@ -68,7 +68,12 @@ impl Plan {
             providers: vec![provider()],
             accounts,
             models: vec![model("gpt-4o-mini"), model("meta/llama-3"), model("claude-sonnet")],
-            routes: vec![Route { alias: "fast".parse().unwrap(), tiers, enabled: true }],
+            routes: vec![Route {
+                alias: "fast".parse().unwrap(),
+                tiers,
+                enabled: true,
+                translation: Translation::Lenient,
+            }],
             keys: vec![key(1, "team-a")],
             limits: Vec::new(),
             teams: Vec::new(),
@@ -235,8 +240,8 @@ pub(crate) fn key(number: u8, name: &str) -> VirtualKey {
 pub(crate) const PAST: Timestamp = Timestamp::from_unix_ms(1_000);
 
 fn account(number: u128, name: &str, credential: &str, addr: SocketAddr) -> Account {
-    let base_urls =
-        Dialect::ALL.map(|dialect| BaseUrl { dialect, url: format!("http://{addr}/v1") });
+    let base_urls = [Dialect::OpenAi, Dialect::Anthropic]
+        .map(|dialect| BaseUrl { dialect, url: format!("http://{addr}/v1") });
     Account {
         id: id(number),
         name: name.parse().unwrap(),
@@ -278,12 +283,18 @@ pub(crate) fn model(name: &str) -> Model {
         built_in: false,
         price: None,
         max_output_tokens: None,
+        context_tokens: None,
     }
 }
 
 fn provider() -> Provider {
-    let endpoint =
-        |dialect, auth| Endpoint { dialect, base_url: None, auth, output_cap_field: None };
+    let endpoint = |dialect, auth| Endpoint {
+        dialect,
+        base_url: None,
+        auth,
+        output_cap_field: None,
+        quirks: Quirks::NONE,
+    };
     Provider {
         name: "acme".parse().unwrap(),
         title: "Acme".to_owned(),

@@ -3,7 +3,8 @@
 use domain::{
     catalog::{
         Account, Action, AuthStyle, Catalog, ClientSettings, Dialect, Edit, Endpoint, Limit,
-        Measure, Mode, Model, ModelId, Operation, Period, Provider, Rule, Subject, VirtualKey,
+        Measure, Mode, Model, ModelId, Operation, Period, Provider, Quirks, Rule, Subject,
+        VirtualKey,
     },
     id::{AccountId, KeyId, LimitId, RequestId},
     key::{Fingerprint, KeyKind, Pepper, mint},
@@ -226,6 +227,7 @@ pub(super) fn model() -> Edit {
         built_in: false,
         price: None,
         max_output_tokens: None,
+        context_tokens: None,
     }))
 }
 
@@ -295,6 +297,7 @@ pub(super) fn catalog() -> Catalog {
             base_url: Some("https://acme.test/v1".into()),
             auth: AuthStyle::Bearer,
             output_cap_field: None,
+            quirks: Quirks::NONE,
         }],
         env_var: None,
         model_patterns: vec![],

@@ -1,6 +1,8 @@
 //! How long an answer is asked to be, and where a bound for it can be written.
 
 use super::read::{Envelope, Known};
+use crate::json::Fields;
+use domain::catalog::Dialect;
 use serde_json::value::RawValue;
 use std::{borrow::Cow, ops::Range};
 
@@ -9,17 +11,31 @@ use std::{borrow::Cow, ops::Range};
 pub struct Output {
     largest: Option<u64>,
     answers: u64,
-    caps: [Cap; CAPS.len()],
+    caps: Caps,
     /// Where the first key of the body can stand.
     front: usize,
 }
 
-/// The fields that bound an answer's tokens, by what they are called where.
+/// The fields that bound an answer's tokens, and what stands in them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Caps {
+    /// On the top level, whichever of [`CAPS`] a provider of chats reads.
+    Chat([Cap; CAPS.len()]),
+    /// On the top level, the one that OpenAI's responses know.
+    Responses(Cap),
+    /// In Gemini's `generationConfig`.
+    Gemini(Config),
+}
+
+/// What bounds answers in chats, by what it is called where.
 const CAPS: [(Known, &str); 3] = [
     (Known::MaxTokens, "max_tokens"),
     (Known::MaxCompletionTokens, "max_completion_tokens"),
     (Known::MaxOutputTokens, "max_output_tokens"),
 ];
+
+/// Where Gemini's bound stands.
+pub(crate) const GEMINI_FIELD: &str = "generationConfig.maxOutputTokens";
 
 /// What stands in one of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +47,23 @@ enum Cap {
     Given,
 }
 
+/// Gemini's settings for an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Config {
+    Absent,
+    /// `null`.
+    Null(Range<usize>),
+    /// An object without a bound: where its first key can stand, and whether it has none.
+    Unbounded {
+        front: usize,
+        empty: bool,
+    },
+    /// An object with one.
+    Bounded(Cap),
+    /// What no provider takes for settings.
+    Odd,
+}
+
 /// A value where a count of tokens or of answers is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Count {
@@ -40,30 +73,50 @@ enum Count {
     Other,
 }
 
+impl Cap {
+    fn read(raw: &RawValue, span: Range<usize>, largest: &mut Option<u64>) -> Self {
+        match Count::read(raw.get()) {
+            Count::Null | Count::Negative => Self::Open(span),
+            Count::Of(tokens) => {
+                *largest = (*largest).max(Some(tokens));
+                Self::Given
+            }
+            Count::Other => Self::Given,
+        }
+    }
+}
+
 impl Output {
     pub(super) fn of<'a>(
+        dialect: Dialect,
         envelope: &Envelope<'a>,
         front: usize,
         span: impl Fn(&'a RawValue) -> Range<usize>,
     ) -> Self {
         let mut largest = None;
-        let caps = CAPS.map(|(known, _)| {
-            let Some(raw) = envelope.at(known) else { return Cap::Absent };
-            match Count::read(raw.get()) {
-                Count::Null | Count::Negative => Cap::Open(span(raw)),
-                Count::Of(tokens) => {
-                    largest = largest.max(Some(tokens));
-                    Cap::Given
-                }
-                Count::Other => Cap::Given,
+        let mut cap = |known| match envelope.at(known) {
+            None => Cap::Absent,
+            Some(raw) => Cap::read(raw, span(raw), &mut largest),
+        };
+        let many = |raw: &RawValue| match Count::read(raw.get()) {
+            Count::Of(answers) => answers.max(1),
+            Count::Null | Count::Negative | Count::Other => 1,
+        };
+        let mut answers = [Known::N, Known::BestOf].map(|it| envelope.at(it).map_or(1, many));
+        let caps = match dialect {
+            Dialect::OpenAi | Dialect::Anthropic | Dialect::Bedrock => {
+                Caps::Chat(CAPS.map(|(known, _)| cap(known)))
             }
-        });
-        let answers = [Known::N, Known::BestOf].map(|it| {
-            envelope.at(it).map_or(1, |raw| match Count::read(raw.get()) {
-                Count::Of(answers) => answers.max(1),
-                Count::Null | Count::Negative | Count::Other => 1,
-            })
-        });
+            Dialect::OpenAiResponses => Caps::Responses(cap(Known::MaxOutputTokens)),
+            Dialect::Gemini => {
+                let config = [Known::GenerationConfig, Known::GenerationConfigSnake];
+                let raw = config.into_iter().find_map(|it| envelope.at(it));
+                let config = raw.map(|it| (it, span(it)));
+                let (config, candidates) = gemini(config, &mut largest);
+                answers = [candidates.map_or(1, many), 1];
+                Caps::Gemini(config)
+            }
+        };
         Self { largest, answers: answers.into_iter().fold(1, u64::max), caps, front }
     }
 
@@ -78,20 +131,72 @@ impl Output {
         self.largest
     }
 
-    /// Where a bound of the name `field` is to be written, and whether only its value;
-    /// `None` if the request has set one that a provider of chats reads.
-    pub(crate) fn room(&self, field: &str) -> Option<Room> {
-        let is_read = |name: &str| name == field || name != "max_output_tokens";
-        let mut caps = self.caps.iter().zip(CAPS);
-        if caps.any(|(cap, (_, name))| *cap == Cap::Given && is_read(name)) {
-            return None;
+    /// Whether there is a bound under the name that only OpenAI's chats have.
+    pub(crate) fn has_completion_cap(&self) -> bool {
+        match &self.caps {
+            Caps::Chat([_, completion, _]) => *completion == Cap::Given,
+            Caps::Responses(_) | Caps::Gemini(_) => false,
         }
-        let own = self.caps.iter().zip(CAPS).find(|(_, (_, name))| *name == field);
-        Some(match own {
-            Some((Cap::Open(at), _)) => Room::Value(at.clone()),
-            Some(_) | None => Room::Entry(self.front..self.front),
-        })
     }
+
+    /// Where a bound of the name `field` is to be written, and how much of it; `None` if the
+    /// request has set one that a provider of its dialect reads.
+    pub(crate) fn room(&self, field: &str) -> Option<Room> {
+        let entry = || Room::Entry(self.front..self.front);
+        match &self.caps {
+            Caps::Chat(caps) => {
+                let is_read = |name: &str| name == field || name != "max_output_tokens";
+                let mut named = caps.iter().zip(CAPS);
+                if named.any(|(cap, (_, name))| *cap == Cap::Given && is_read(name)) {
+                    return None;
+                }
+                let own = caps.iter().zip(CAPS).find(|(_, (_, name))| *name == field);
+                Some(match own {
+                    Some((Cap::Open(at), _)) => Room::Value(at.clone()),
+                    Some(_) | None => entry(),
+                })
+            }
+            Caps::Responses(Cap::Absent) => Some(entry()),
+            Caps::Responses(Cap::Open(at)) => Some(Room::Value(at.clone())),
+            Caps::Responses(Cap::Given) => None,
+            Caps::Gemini(config) => match config {
+                Config::Absent => Some(Room::Around(self.front..self.front)),
+                Config::Null(at) => Some(Room::Instead(at.clone())),
+                Config::Unbounded { front, empty } => {
+                    Some(Room::Within { at: *front..*front, alone: *empty })
+                }
+                Config::Bounded(Cap::Open(at)) => Some(Room::Value(at.clone())),
+                Config::Bounded(Cap::Given | Cap::Absent) | Config::Odd => None,
+            },
+        }
+    }
+}
+
+/// Reads Gemini's settings; gives them, and the value that counts the answers.
+fn gemini<'a>(
+    config: Option<(&'a RawValue, Range<usize>)>,
+    largest: &mut Option<u64>,
+) -> (Config, Option<&'a RawValue>) {
+    let Some((raw, at)) = config else { return (Config::Absent, None) };
+    if raw.get() == "null" {
+        return (Config::Null(at), None);
+    }
+    let Ok(fields) = Fields::parse(raw.get()) else { return (Config::Odd, None) };
+    let find = |names: [&str; 2]| names.into_iter().find_map(|it| fields.get_raw(it));
+    let candidates = find(["candidateCount", "candidate_count"]);
+    let config = match find(["maxOutputTokens", "max_output_tokens"]) {
+        Some(cap) => {
+            let start = cap.get().as_ptr().addr().saturating_sub(raw.get().as_ptr().addr());
+            let start = at.start.saturating_add(start);
+            let span = start..start.saturating_add(cap.get().len());
+            Config::Bounded(Cap::read(cap, span, largest))
+        }
+        None => {
+            let (front, empty) = (at.start.saturating_add(1), fields.is_empty());
+            Config::Unbounded { front, empty }
+        }
+    };
+    (config, candidates)
 }
 
 /// Where a bound can be written.
@@ -101,6 +206,12 @@ pub(crate) enum Room {
     Value(Range<usize>),
     /// With its key and a comma.
     Entry(Range<usize>),
+    /// With its key in Gemini's settings, and a comma unless it is alone there.
+    Within { at: Range<usize>, alone: bool },
+    /// With Gemini's settings around it, their key and a comma.
+    Around(Range<usize>),
+    /// As Gemini's settings, in place of the `null` that stands there.
+    Instead(Range<usize>),
 }
 
 /// Whether a provider knows a bound by a name that [`Output`] has looked for.
@@ -143,6 +254,7 @@ impl Count {
 #[cfg(test)]
 mod tests {
     use crate::peek::peek;
+    use domain::catalog::Dialect;
 
     #[track_caller]
     fn asked(fields: &str) -> (Option<u64>, u64) {
@@ -167,6 +279,28 @@ mod tests {
         ] {
             assert_eq!(asked(fields), (largest, answers), "{fields}");
         }
+    }
+
+    #[test]
+    fn each_dialect_has_its_own_bound_and_room_for_it() {
+        let of = |dialect, body: &str, named| {
+            let peek = crate::peek::peek_in(dialect, body.as_bytes(), named).unwrap();
+            (peek.output.largest(), peek.output.answers())
+        };
+        let gemini = |body: &str| of(Dialect::Gemini, body, Some("g"));
+        for (body, expected) in [
+            ("{}", (None, 1)),
+            (r#"{"generationConfig":null}"#, (None, 1)),
+            (r#"{"generationConfig":{"maxOutputTokens":9,"candidateCount":2}}"#, (Some(9), 2)),
+            (r#"{"generation_config":{"max_output_tokens":9}}"#, (Some(9), 1)),
+            (r#"{"generationConfig":{"maxOutputTokens":-1}}"#, (None, 1)),
+            (r#"{"generationConfig":[1],"max_tokens":5}"#, (None, 1)),
+        ] {
+            assert_eq!(gemini(body), expected, "{body}");
+        }
+        let responses = |body: &str| of(Dialect::OpenAiResponses, body, None);
+        assert_eq!(responses(r#"{"model":"a","max_output_tokens":5}"#), (Some(5), 1));
+        assert_eq!(responses(r#"{"model":"a","max_tokens":5}"#), (None, 1));
     }
 
     #[test]

@@ -15,6 +15,13 @@ pub(super) enum Known {
     Prompt,
     System,
     Tools,
+    Instructions,
+    Contents,
+    SystemInstruction,
+    SystemInstructionSnake,
+    Content,
+    Requests,
+    GenerateContentRequest,
     Model,
     Stream,
     StreamOptions,
@@ -23,18 +30,28 @@ pub(super) enum Known {
     MaxOutputTokens,
     N,
     BestOf,
+    GenerationConfig,
+    GenerationConfigSnake,
+    PreviousResponse,
 }
 
 impl Known {
     /// How many of them, from the first, are fed to the model.
-    pub(super) const PROMPTS: usize = 5;
+    pub(super) const PROMPTS: usize = 12;
 
-    const ALL: [(Self, &'static str); 13] = [
+    const ALL: [(Self, &'static str); 23] = [
         (Self::Messages, "messages"),
         (Self::Input, "input"),
         (Self::Prompt, "prompt"),
         (Self::System, "system"),
         (Self::Tools, "tools"),
+        (Self::Instructions, "instructions"),
+        (Self::Contents, "contents"),
+        (Self::SystemInstruction, "systemInstruction"),
+        (Self::SystemInstructionSnake, "system_instruction"),
+        (Self::Content, "content"),
+        (Self::Requests, "requests"),
+        (Self::GenerateContentRequest, "generateContentRequest"),
         (Self::Model, "model"),
         (Self::Stream, "stream"),
         (Self::StreamOptions, "stream_options"),
@@ -43,6 +60,9 @@ impl Known {
         (Self::MaxOutputTokens, "max_output_tokens"),
         (Self::N, "n"),
         (Self::BestOf, "best_of"),
+        (Self::GenerationConfig, "generationConfig"),
+        (Self::GenerationConfigSnake, "generation_config"),
+        (Self::PreviousResponse, "previous_response_id"),
     ];
 }
 

@@ -25,7 +25,7 @@ fn the_models_span_is_that_of_its_string() {
     ] {
         let peek = looked(body);
         assert_eq!(peek.model, model, "{body}");
-        let raw = &body[peek.model_span];
+        let raw = &body[peek.model_span().unwrap()];
         assert_eq!(serde_json::from_str::<String>(raw).unwrap(), model, "{body}");
     }
 }

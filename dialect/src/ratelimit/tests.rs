@@ -180,3 +180,25 @@ fn a_wish_to_be_asked_later_is_read_in_all_its_forms() {
         assert_eq!(retry_after(&map(&pairs), NOW), expected, "{pairs:?}");
     }
 }
+
+#[test]
+fn google_says_in_the_body_when_to_come_back() {
+    let body = |delay: &str| {
+        format!(
+            r#"{{"error":{{"code":429,"details":[{{"@type":"x"}},{{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":{delay}}}]}}}}"#
+        )
+    };
+    for (delay, expected) in [
+        (r#""13s""#, Some(13_000)),
+        (r#""0.5s""#, Some(500)),
+        (r#""-1s""#, None),
+        (r#""1e400s""#, None),
+        (r#""soon""#, None),
+        ("13", None),
+    ] {
+        let found = retry_delay_in_body(Dialect::Gemini, body(delay).as_bytes());
+        assert_eq!(found, expected.map(Duration::from_millis), "{delay}");
+    }
+    assert_eq!(retry_delay_in_body(Dialect::Gemini, b"<html>"), None);
+    assert_eq!(retry_delay_in_body(Dialect::OpenAi, body(r#""13s""#).as_bytes()), None);
+}

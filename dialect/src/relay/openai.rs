@@ -53,7 +53,8 @@ impl Reader {
     }
 }
 
-fn parse(raw: &[u8]) -> Option<Tokens> {
+/// What a `usage` object says, in the words of whoever speaks like OpenAI's chat.
+pub(crate) fn parse(raw: &[u8]) -> Option<Tokens> {
     let usage: Usage = serde_json::from_slice(raw).ok()?;
     let (prompt, total) = (usage.prompt_tokens.0, usage.total_tokens.0);
     let completion = usage.completion_tokens.0;

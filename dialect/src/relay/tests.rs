@@ -309,3 +309,86 @@ fn a_million_empty_data_lines_keep_nothing() {
     relay.push(format!("\n{OPENAI}").into());
     assert!(relay.seen().finished && relay.seen().tokens.is_some());
 }
+
+const RESPONSES: &str = r#"event: response.created
+data: {"type":"response.created","sequence_number":0,"response":{"id":"r","output":[],"usage":null}}
+
+event: response.output_text.delta
+data: {"type":"response.output_text.delta","sequence_number":1,"delta":"Hello there"}
+
+event: response.output_text.done
+data: {"type":"response.output_text.done","sequence_number":2,"text":"Hello there"}
+
+event: response.completed
+data: {"type":"response.completed","sequence_number":3,"response":{"id":"r","error":null,"output":[{"type":"message","content":[{"type":"output_text","text":"Hello there"}]}],"usage":{"input_tokens":9,"input_tokens_details":{"cached_tokens":4},"output_tokens":3,"output_tokens_details":{"reasoning_tokens":1},"total_tokens":12}}}
+
+"#;
+
+const GEMINI: &str = r#"data: {"candidates":[{"content":{"role":"model","parts":[{"text":"Hello"}]},"index":0}],"usageMetadata":{"promptTokenCount":9,"candidatesTokenCount":1},"modelVersion":"g","responseId":"x"}
+
+data: {"candidates":[{"content":{"role":"model","parts":[{"text":" there"}]},"finishReason":"STOP","index":0}],"usageMetadata":{"promptTokenCount":9,"cachedContentTokenCount":4,"candidatesTokenCount":2,"thoughtsTokenCount":1,"totalTokenCount":12},"modelVersion":"g","responseId":"x"}
+
+"#;
+
+const HELLO: Tokens = Tokens { input: 9, cached_input: 4, cache_write: 0, output: 3, reasoning: 1 };
+
+#[test]
+fn a_stream_of_responses_is_understood() {
+    let (out, seen) = relayed(stream(Dialect::OpenAiResponses, false), RESPONSES);
+    assert_eq!(out, RESPONSES);
+    assert_eq!(seen.tokens, Some(HELLO));
+    assert!(seen.finished && seen.first_content && !seen.errored);
+    let mut relay = stream(Dialect::OpenAiResponses, false);
+    let _ = relay.push(RESPONSES.into());
+    assert_eq!(relay.answer_id(), Some("r"));
+    // The text is counted once, whatever repeats it.
+    assert_eq!(seen.output_estimate, 3);
+}
+
+#[test]
+fn a_stream_of_responses_without_its_end_is_not_finished_and_a_failed_one_is_an_error() {
+    let (torn, _) = RESPONSES.split_once("event: response.completed").unwrap();
+    let (_, seen) = relayed(stream(Dialect::OpenAiResponses, false), torn);
+    assert!(!seen.finished && seen.tokens.is_none());
+    let failed =
+        "data: {\"type\":\"response.failed\",\"response\":{\"error\":{\"message\":\"x\"}}}\n\n";
+    assert!(relayed(stream(Dialect::OpenAiResponses, false), failed).1.errored);
+}
+
+#[test]
+fn a_gemini_stream_is_whole_at_its_end_if_a_reason_was_given() {
+    let mut relay = stream(Dialect::Gemini, false);
+    assert_eq!(relay.push(GEMINI.into()), GEMINI);
+    assert!(!relay.seen().finished && relay.seen().tokens == Some(HELLO));
+    let _ = relay.finish();
+    assert!(relay.seen().finished && relay.seen().first_content);
+    let (torn, _) = GEMINI
+        .split_once(
+            "data: {\"candidates\":[{\"content\":{\"role\":\"model\",\"parts\":[{\"text\":\" there",
+        )
+        .unwrap();
+    let (_, seen) = relayed(stream(Dialect::Gemini, false), torn);
+    assert!(!seen.finished && seen.tokens.is_none() && seen.partial.is_some());
+    let blocked = "data: {\"promptFeedback\":{\"blockReason\":\"SAFETY\"},\"usageMetadata\":{\"promptTokenCount\":9}}\n\n";
+    assert!(relayed(stream(Dialect::Gemini, false), blocked).1.finished);
+    let error = "data: {\"error\":{\"code\":503,\"message\":\"x\",\"status\":\"UNAVAILABLE\"}}\n\n";
+    assert!(relayed(stream(Dialect::Gemini, false), error).1.errored);
+}
+
+#[test]
+fn whole_bodies_of_every_dialect_are_understood() {
+    let responses = r#"{"id":"r","object":"response","status":"completed","error":null,"output":[{"type":"message","content":[{"type":"output_text","text":"Hello there"}]}],"usage":{"input_tokens":9,"input_tokens_details":{"cached_tokens":4},"output_tokens":3,"output_tokens_details":{"reasoning_tokens":1}}}"#;
+    let gemini = r#"{"candidates":[{"content":{"parts":[{"text":"Hello there"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":9,"cachedContentTokenCount":4,"candidatesTokenCount":2,"thoughtsTokenCount":1}}"#;
+    let bedrock = r#"{"output":{"message":{"content":[{"text":"Hello there"}]}},"stopReason":"end_turn","usage":{"inputTokens":5,"cacheReadInputTokens":4,"outputTokens":3}}"#;
+    for (dialect, text, reasoning) in [
+        (Dialect::OpenAiResponses, responses, 1),
+        (Dialect::Gemini, gemini, 1),
+        (Dialect::Bedrock, bedrock, 0),
+    ] {
+        let seen = body(dialect, Operation::Chat, text);
+        assert_eq!(seen.tokens, Some(Tokens { reasoning, ..HELLO }), "{dialect}");
+        assert_eq!(seen.output_estimate, 3, "{dialect}");
+    }
+    let counted = body(Dialect::Gemini, Operation::CountTokens, r#"{"totalTokens":31}"#);
+    assert_eq!(counted.tokens, Some(Tokens::default()));
+}

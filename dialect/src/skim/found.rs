@@ -8,6 +8,8 @@ use domain::tokens::estimate;
 pub(crate) struct Found {
     /// The outermost object's `type`.
     pub(crate) kind: Short,
+    /// What the provider calls the answer; empty if it says nothing, or too much.
+    pub(crate) id: Vec<u8>,
     /// Whether there is a reason why the model stopped.
     pub(crate) ended: bool,
     /// Whether it is an error, or carries one.
@@ -45,6 +47,18 @@ pub(crate) enum Slot {
 }
 
 impl Found {
+    /// The longest id that is kept, in bytes.
+    const MAX_ID: usize = 128;
+
+    pub(super) fn add_id(&mut self, part: &[u8]) {
+        if Self::MAX_ID < self.id.len().saturating_add(part.len()) {
+            // Unlike any id that a caller could name.
+            self.id.clear();
+        } else {
+            self.id.extend_from_slice(part);
+        }
+    }
+
     pub(super) fn count(&mut self, slot: Slot) -> &mut TextCount {
         let [said, reasoning, reasoning_content, text] = &mut self.texts;
         match slot {

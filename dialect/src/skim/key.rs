@@ -7,13 +7,19 @@ use super::found::Slot;
 pub(super) enum Key {
     #[default]
     Other,
+    BlockReason,
+    Candidates,
     Choices,
     Content,
     ContentBlock,
     Delta,
     Error,
     FinishReason,
+    Id,
     Message,
+    Output,
+    PromptFeedback,
+    Response,
     StopReason,
     Type,
     Usage,
@@ -33,6 +39,8 @@ pub(super) enum Role {
     Count(Slot),
     /// It says why the model stopped.
     End,
+    /// It is what the provider calls the answer.
+    Id,
     /// It is an error's text.
     Error,
     Skip,
@@ -41,16 +49,22 @@ pub(super) enum Role {
 impl Key {
     pub(super) fn of(name: &[u8]) -> Self {
         match name {
+            b"blockReason" => Self::BlockReason,
+            b"candidates" => Self::Candidates,
             b"choices" => Self::Choices,
             b"content" => Self::Content,
             b"content_block" => Self::ContentBlock,
             b"delta" => Self::Delta,
             b"error" => Self::Error,
-            b"finish_reason" => Self::FinishReason,
+            b"finish_reason" | b"finishReason" => Self::FinishReason,
+            b"id" => Self::Id,
             b"message" => Self::Message,
-            b"stop_reason" => Self::StopReason,
+            b"output" => Self::Output,
+            b"promptFeedback" => Self::PromptFeedback,
+            b"response" => Self::Response,
+            b"stop_reason" | b"stopReason" => Self::StopReason,
             b"type" => Self::Type,
-            b"usage" => Self::Usage,
+            b"usage" | b"usageMetadata" => Self::Usage,
             b"x_groq" => Self::XGroq,
             b"arguments" | b"name" | b"partial_json" | b"refusal" | b"thinking" | b"transcript" => {
                 Self::Written(Slot::Said)
@@ -65,23 +79,40 @@ impl Key {
     /// What a string under this key is, `depth` brackets deep, below `top` in the
     /// outermost object.
     pub(super) fn role(self, depth: u32, top: Self) -> Role {
-        let written =
-            matches!(top, Self::Choices | Self::Delta | Self::ContentBlock | Self::Content);
+        let written = matches!(
+            top,
+            Self::Choices
+                | Self::Delta
+                | Self::ContentBlock
+                | Self::Content
+                | Self::Candidates
+                | Self::Output
+        );
         match self {
             Self::Written(slot) if written => Role::Count(slot),
             Self::Content if written => Role::Count(Slot::Said),
             Self::Type if depth == 1 => Role::Kind,
             Self::Error if depth == 1 => Role::Error,
-            Self::FinishReason if top == Self::Choices => Role::End,
+            Self::Id if depth == 1 || depth == 2 && top == Self::Response => Role::Id,
+            Self::FinishReason if matches!(top, Self::Choices | Self::Candidates) => Role::End,
+            Self::BlockReason if top == Self::PromptFeedback => Role::End,
+            // OpenAI's responses: the piece itself.
+            Self::Delta if depth == 1 => Role::Count(Slot::Said),
             Self::StopReason if depth == 1 || depth == 2 && top == Self::Delta => Role::End,
             Self::Other
+            | Self::BlockReason
+            | Self::Candidates
             | Self::Choices
             | Self::Content
             | Self::ContentBlock
             | Self::Delta
             | Self::Error
             | Self::FinishReason
+            | Self::Id
             | Self::Message
+            | Self::Output
+            | Self::PromptFeedback
+            | Self::Response
             | Self::StopReason
             | Self::Type
             | Self::Usage

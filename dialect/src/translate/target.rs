@@ -1,5 +1,6 @@
 //! Whom a request is written for.
 
+use super::{How, Notes};
 use domain::catalog::{Dialect, Quirks};
 
 /// A provider's endpoint, as far as writing for it has to know.
@@ -22,4 +23,15 @@ pub struct Target<'a> {
 impl Target<'_> {
     /// The maximum of output where a dialect wants one and nobody says any.
     pub const DEFAULT_OUTPUT: u64 = 4_096;
+
+    /// The maximum of output to be told: what the caller says, or what a limit reserves,
+    /// but no more than the model gives.
+    pub(crate) fn output_of(&self, asked: Option<u64>, notes: &mut Notes) -> Option<u64> {
+        let said = asked.or(self.output_cap)?;
+        let bounded = said.min(self.max_output.unwrap_or(u64::MAX));
+        if bounded != said && asked.is_some() {
+            notes.add("max_tokens", How::Clamped);
+        }
+        Some(bounded)
+    }
 }

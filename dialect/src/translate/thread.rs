@@ -22,6 +22,8 @@ pub struct Thread {
     pub echo: Vec<(String, Json)>,
     /// Tools that are called otherwise upstream.
     pub names: Names,
+    /// Whether the caller asked for a text to be continued (OpenAI's legacy completions).
+    pub completion: bool,
     /// The tool that stands for a structured answer, where the provider has none.
     pub emulated_format: Option<String>,
 }

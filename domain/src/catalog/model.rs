@@ -7,19 +7,26 @@ use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
 /// What is asked of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Operation {
-    /// A conversation: OpenAI chat completions, Anthropic messages.
+    /// A conversation: OpenAI chat completions and responses, Anthropic messages, Gemini's
+    /// generated content.
     Chat,
+    /// A text to be continued: OpenAI's completions from before chats.
+    Completions,
     /// Texts to vectors.
     Embeddings,
-    /// How many tokens a conversation would take (Anthropic).
+    /// How many tokens a conversation would take (Anthropic, Gemini).
     CountTokens,
 }
 
 impl Operation {
+    /// Every operation, in the order in which they are shown.
+    pub const ALL: [Self; 4] = [Self::Chat, Self::Completions, Self::Embeddings, Self::CountTokens];
+
     /// The name in usage records and metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Chat => "chat",
+            Self::Completions => "completions",
             Self::Embeddings => "embeddings",
             Self::CountTokens => "count_tokens",
         }
@@ -107,4 +114,7 @@ pub struct Model {
     pub price: Option<Price>,
     /// The most output tokens that it gives to one request, if that is known; above 0.
     pub max_output_tokens: Option<u64>,
+    /// The most tokens that input and output of one request may have together, if that is
+    /// known; above 0.
+    pub context_tokens: Option<u64>,
 }

@@ -1,5 +1,6 @@
 //! A company behind models, and how it is spoken to.
 
+use super::Quirks;
 use crate::{name::Name, pattern::Pattern};
 use std::fmt;
 
@@ -50,6 +51,42 @@ pub enum AuthStyle {
     Header(String),
     /// Nothing is sent: a server of one's own, such as Ollama.
     None,
+    /// Each request is signed with AWS's Signature Version 4. The credential is
+    /// `ACCESS_KEY:SECRET_KEY` or `ACCESS_KEY:SECRET_KEY:SESSION_TOKEN`.
+    SigV4 {
+        /// Such as `us-east-1`; empty: the one that the base URL's host names.
+        region: String,
+        /// What is signed for, such as `bedrock`.
+        service: String,
+    },
+    /// A service account of Google's, whose JSON key is the credential, is exchanged for
+    /// bearer tokens that hold for a while.
+    GoogleServiceAccount {
+        /// What the tokens are for, such as `https://www.googleapis.com/auth/cloud-platform`.
+        scope: String,
+    },
+    /// A client of Microsoft Entra, whose credential is `CLIENT_ID:CLIENT_SECRET`, is
+    /// exchanged for bearer tokens that hold for a while.
+    EntraClientCredentials {
+        /// Where a tenant gives tokens:
+        /// `https://login.microsoftonline.com/<tenant>/oauth2/v2.0/token`.
+        token_url: String,
+        /// What the tokens are for, such as `https://cognitiveservices.azure.com/.default`.
+        scope: String,
+    },
+}
+
+impl AuthStyle {
+    /// Whether the credential itself is sent as a header, and so has to fit into one.
+    pub const fn shows_credential(&self) -> bool {
+        match self {
+            Self::Bearer | Self::Header(_) => true,
+            Self::None
+            | Self::SigV4 { .. }
+            | Self::GoogleServiceAccount { .. }
+            | Self::EntraClientCredentials { .. } => false,
+        }
+    }
 }
 
 /// Where a provider speaks one dialect.
@@ -65,6 +102,8 @@ pub struct Endpoint {
     /// The field in which chat requests take their maximum of output tokens; `None`:
     /// [`Endpoint::OUTPUT_CAP_FIELD`].
     pub output_cap_field: Option<String>,
+    /// How it differs from what its dialect usually does.
+    pub quirks: Quirks,
 }
 
 impl Endpoint {

@@ -26,11 +26,16 @@ pub enum Quirk {
     NoSampling,
     /// `reasoning_effort` is refused.
     NoEffort,
+    /// Anthropic's messages as Vertex AI hosts them: the model stands in the path.
+    Vertex,
+    /// Anthropic's messages as Bedrock's `InvokeModel` hosts them: the model stands in the
+    /// path, and streams come in Amazon's own framing.
+    BedrockInvoke,
 }
 
 impl Quirk {
     /// Every quirk, in the order in which they are shown.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::DeveloperRole,
         Self::CustomTools,
         Self::NoStreamOptions,
@@ -41,6 +46,8 @@ impl Quirk {
         Self::CacheControl,
         Self::NoSampling,
         Self::NoEffort,
+        Self::Vertex,
+        Self::BedrockInvoke,
     ];
 
     /// The name in the catalog.
@@ -56,6 +63,8 @@ impl Quirk {
             Self::CacheControl => "cache_control",
             Self::NoSampling => "no_sampling",
             Self::NoEffort => "no_effort",
+            Self::Vertex => "vertex",
+            Self::BedrockInvoke => "bedrock_invoke",
         }
     }
 

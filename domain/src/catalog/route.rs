@@ -30,4 +30,34 @@ pub struct Route {
     pub tiers: Vec<Tier>,
     /// Whether it serves; a disabled route refuses its alias.
     pub enabled: bool,
+    /// How much of a request may be adapted for a provider of another dialect.
+    pub translation: Translation,
+}
+
+/// What a route does with a request that a target's dialect cannot say to the letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Translation {
+    /// It says what comes nearest, and tells the caller what that changed.
+    #[default]
+    Lenient,
+    /// It passes the target over.
+    Strict,
+}
+
+impl Translation {
+    /// Both, the usual one first.
+    pub const ALL: [Self; 2] = [Self::Lenient, Self::Strict];
+
+    /// The name in the catalog.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Lenient => "lenient",
+            Self::Strict => "strict",
+        }
+    }
+
+    /// The translation of this name.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.as_str() == text)
+    }
 }

@@ -3,9 +3,12 @@
 //! A model name resolves in this order: exact alias; wildcard route;
 //! `provider/model`; the models and patterns of providers that have an enabled account.
 
-use super::pick::{Dice, weighted_order};
+use super::{
+    pick::{Dice, weighted_order},
+    speech,
+};
 use crate::{
-    catalog::{Dialect, ModelId, Route, VirtualKey},
+    catalog::{Dialect, ModelId, Operation, Route, Translation, VirtualKey},
     name::Name,
     snapshot::{Seat, Snapshot},
 };
@@ -18,6 +21,8 @@ pub struct Ask<'a> {
     pub alias: &'a str,
     /// What the caller speaks.
     pub dialect: Dialect,
+    /// What is asked of the model.
+    pub operation: Operation,
 }
 
 /// One try at one target.
@@ -27,6 +32,8 @@ pub struct Attempt {
     pub seat: Arc<Seat>,
     /// The model to ask for.
     pub model: Arc<str>,
+    /// What to speak there: one of the dialects that the seat knows.
+    pub dialect: Dialect,
     /// The tier that the target stands in, from 0.
     pub tier: usize,
 }
@@ -38,6 +45,8 @@ pub struct Plan {
     pub route: String,
     /// In the order in which to make them.
     pub attempts: Vec<Attempt>,
+    /// How much of the request may be adapted; for names without a route as much as it takes.
+    pub translation: Translation,
 }
 
 /// Why a request can go nowhere.
@@ -55,8 +64,9 @@ pub enum Unroutable {
         /// The route or provider that was found.
         route: String,
     },
-    /// The name is known, but not to an account that speaks the caller's dialect.
-    #[error("route `{route}` has no account that speaks the {dialect} dialect")]
+    /// The name is known, but not to an account that can be asked this: in the caller's
+    /// dialect, or in one that it can be translated to.
+    #[error("route `{route}` has no account that can be asked this in the {dialect} dialect")]
     WrongDialect {
         /// The route or provider that was found.
         route: String,
@@ -81,20 +91,28 @@ pub fn plan(
     }
     let mut dice = Dice::new(seed);
     let found = resolve(snapshot, ask).ok_or_else(unknown)?;
-    let route = found.name;
+    let (route, translation) = (found.name, found.translation);
     let mut attempts = Vec::new();
     let mut any = false;
     for (tier, targets) in found.tiers.into_iter().enumerate() {
         any |= !targets.is_empty();
         let speaking = targets
             .into_iter()
-            .filter(|(_, (seat, _))| seat.endpoint(ask.dialect).is_some())
+            .filter_map(|(weight, (seat, model))| {
+                let dialect = speech(&seat, ask.dialect, ask.operation)?;
+                Some((weight, (seat, model, dialect)))
+            })
             .collect();
         let order = weighted_order(speaking, &mut dice);
-        attempts.extend(order.into_iter().map(|(seat, model)| Attempt { seat, model, tier }));
+        attempts.extend(order.into_iter().map(|(seat, model, dialect)| Attempt {
+            seat,
+            model,
+            dialect,
+            tier,
+        }));
     }
     match (attempts.is_empty(), any) {
-        (false, _) => Ok(Plan { route, attempts }),
+        (false, _) => Ok(Plan { route, attempts, translation }),
         (true, true) => Err(Unroutable::WrongDialect { route, dialect: ask.dialect }),
         (true, false) => Err(Unroutable::NoAccount { route }),
     }
@@ -105,18 +123,25 @@ type Weighted = (u32, (Arc<Seat>, Arc<str>));
 struct Found {
     name: String,
     tiers: Vec<Vec<Weighted>>,
+    translation: Translation,
+}
+
+impl Found {
+    /// A provider that was found without a route.
+    fn provider(name: &Name, tiers: Vec<Vec<Weighted>>) -> Self {
+        Self { name: name.to_string(), tiers, translation: Translation::default() }
+    }
 }
 
 fn resolve(snapshot: &Snapshot, ask: Ask<'_>) -> Option<Found> {
-    let Ask { alias, dialect } = ask;
+    let Ask { alias, .. } = ask;
     if let Some(route) = snapshot.route_of(alias) {
         return Some(through_route(snapshot, route, alias));
     }
     let found = named_provider(snapshot, alias);
-    found.or_else(|| by_pattern(snapshot, alias, dialect)).or_else(|| {
+    found.or_else(|| by_pattern(snapshot, ask)).or_else(|| {
         // Known, but nobody is there to serve it: that is not the caller's mistake.
-        known_provider(snapshot, alias)
-            .map(|name| Found { name: name.to_string(), tiers: Vec::new() })
+        known_provider(snapshot, alias).map(|name| Found::provider(&name, Vec::new()))
     })
 }
 
@@ -129,7 +154,7 @@ fn through_route(snapshot: &Snapshot, route: &Route, alias: &str) -> Found {
         });
         targets.collect()
     });
-    Found { name: route.alias.to_string(), tiers: tiers.collect() }
+    Found { name: route.alias.to_string(), tiers: tiers.collect(), translation: route.translation }
 }
 
 fn split_provider(alias: &str) -> Option<(Name, &str)> {
@@ -140,19 +165,22 @@ fn split_provider(alias: &str) -> Option<(Name, &str)> {
 fn named_provider(snapshot: &Snapshot, alias: &str) -> Option<Found> {
     let (provider, model) = split_provider(alias)?;
     let tier = tier_of(snapshot, &provider, model)?;
-    Some(Found { name: provider.to_string(), tiers: vec![tier] })
+    Some(Found::provider(&provider, vec![tier]))
 }
 
-/// One provider's accounts: the best that speaks the caller's dialect, else the best.
+/// One provider's accounts: the best that can be asked this, else the best.
 /// Never on to another provider, whom only a route can name: its operator decides
 /// who else may see a request, and what may answer in place of a model.
-fn by_pattern(snapshot: &Snapshot, alias: &str, dialect: Dialect) -> Option<Found> {
+fn by_pattern(snapshot: &Snapshot, ask: Ask<'_>) -> Option<Found> {
+    let Ask { alias, dialect, operation } = ask;
     let providers = snapshot.index().providers_for(alias);
-    let speaks =
-        |name: &Name| snapshot.index().seats_of(name).any(|it| it.endpoint(dialect).is_some());
+    let speaks = |name: &Name| {
+        let mut seats = snapshot.index().seats_of(name);
+        seats.any(|it| speech(it, dialect, operation).is_some())
+    };
     let provider = providers.iter().find(|it| speaks(it)).or(providers.first())?;
     let tier = tier_of(snapshot, provider, alias)?;
-    Some(Found { name: provider.to_string(), tiers: vec![tier] })
+    Some(Found::provider(provider, vec![tier]))
 }
 
 /// The enabled accounts of a provider as one tier of equal weights; `None` without any.

@@ -1,19 +1,20 @@
 //! The checks that a catalog must pass; each failure is a [`Defect`].
 
+mod auth;
 mod limit;
 
 pub(super) use limit::limits_of;
 
 use super::Defect;
-use crate::{
-    catalog::{Account, AuthStyle, Catalog, Model, Provider, Route, Settings, VirtualKey},
-    secret::Secret,
+use crate::catalog::{
+    Account, AuthStyle, Catalog, Endpoint, Model, Provider, Route, Settings, VirtualKey,
 };
 use std::collections::BTreeSet;
 
 const LONGEST_TIMEOUT_MS: u64 = 3_600_000;
 const MAX_WEIGHT: u32 = 1_000_000;
 const MOST_OUTPUT_TOKENS: u64 = 10_000_000;
+const MOST_CONTEXT_TOKENS: u64 = 1_000_000_000;
 const MOST_PROXIES: u64 = 1_000;
 
 /// A dollar for each token, in nano-dollars per million tokens.
@@ -97,9 +98,13 @@ fn model(catalog: &Catalog, model: &Model, defects: &mut Vec<Defect>) {
     if model.operations.is_empty() {
         defects.push(Defect::ModelWithoutOperation { model: id.clone() });
     }
-    if let Some(most) = model.max_output_tokens {
-        let field = format!("models[\"{id}\"].max_output_tokens");
-        in_range(&field, most, 1, MOST_OUTPUT_TOKENS, defects);
+    for (name, value, most) in [
+        ("max_output_tokens", model.max_output_tokens, MOST_OUTPUT_TOKENS),
+        ("context_tokens", model.context_tokens, MOST_CONTEXT_TOKENS),
+    ] {
+        if let Some(value) = value {
+            in_range(&format!("models[\"{id}\"].{name}"), value, 1, most, defects);
+        }
     }
     let prices =
         model.price.map_or([0; 4], |it| [it.input, it.cached_input, it.cache_write, it.output]);
@@ -142,13 +147,7 @@ fn provider(provider: &Provider, defects: &mut Vec<Defect>) {
             let (provider, text) = (provider.name.clone(), text.chars().take(80).collect());
             defects.push(Defect::BadOutputCapField { provider, text });
         }
-        if let AuthStyle::Header(header) = &endpoint.auth
-            && let Some(why) = bad_header_name(header).or_else(|| {
-                is_one_of(header, &CONNECTION_HEADERS).then_some("it belongs to the connection")
-            })
-        {
-            defects.push(Defect::BadHeader { owner, field, header: header.clone(), why });
-        }
+        auth::of_endpoint(provider, &endpoint.auth, (owner, field), defects);
     }
 }
 
@@ -164,16 +163,13 @@ fn account(catalog: &Catalog, account: &Account, defects: &mut Vec<Defect>) {
         defects.push(Defect::BaseUrlTwice { account: name, dialect: it.dialect });
     }
     client(account, &owner, &path, defects);
-    if let Some(why) = account.credential.as_ref().and_then(bad_credential) {
-        let field = format!("{path}.credential");
-        defects.push(Defect::BadHeader { owner, field, header: "credential".to_owned(), why });
-    }
     let name = || account.name.clone();
     let Some(provider) = catalog.providers.get(&account.provider) else {
         let provider = account.provider.clone();
         defects.push(Defect::UnknownProvider { account: name(), provider });
         return;
     };
+    auth::of_account(account, provider, defects);
     let wants = provider.endpoints.iter().any(|it| it.auth != AuthStyle::None);
     if wants && account.credential.as_ref().is_none_or(|it| it.expose().is_empty()) {
         let provider = provider.name.clone();
@@ -184,10 +180,12 @@ fn account(catalog: &Catalog, account: &Account, defects: &mut Vec<Defect>) {
         let dialect = it.dialect;
         defects.push(Defect::UnspokenDialect { account: name(), provider, dialect });
     }
-    for endpoint in provider.endpoints.iter().filter(|it| it.base_url.is_none()) {
-        if !account.base_urls.iter().any(|it| it.dialect == endpoint.dialect) {
-            let provider = provider.name.clone();
-            let dialect = endpoint.dialect;
+    // Who speaks several dialects may be spoken to in one of them only.
+    let is_own = |dialect| account.base_urls.iter().any(|it| it.dialect == dialect);
+    let is_reached = |it: &Endpoint| it.base_url.is_some() || is_own(it.dialect);
+    if !provider.endpoints.iter().any(is_reached) {
+        for endpoint in &provider.endpoints {
+            let (provider, dialect) = (provider.name.clone(), endpoint.dialect);
             defects.push(Defect::MissingBaseUrl { account: name(), provider, dialect });
         }
     }
@@ -280,13 +278,6 @@ fn is_one_of(header: &str, names: &[&str]) -> bool {
 
 const fn is_header_byte(byte: u8) -> bool {
     matches!(byte, b'\t' | b' '..=b'~')
-}
-
-/// Why a credential cannot be sent. An empty one is another matter.
-fn bad_credential(credential: &Secret) -> Option<&'static str> {
-    let text = credential.expose();
-    let fits = text.trim() == text && text.bytes().all(is_header_byte);
-    (!fits).then_some("it has blanks around it, line ends, or characters that headers cannot carry")
 }
 
 fn base_url(owner: &str, field: &str, url: &str, defects: &mut Vec<Defect>) {

@@ -22,6 +22,10 @@ pub enum Defect {
         "account `{account}` names provider `{provider}`, which does not exist: see `sluice provider list`"
     )]
     UnknownProvider { account: Name, provider: Name },
+    #[error("the credential of account `{account}` cannot be used: {why}")]
+    BadCredential { account: Name, why: &'static str },
+    #[error("provider `{provider}` cannot be shown credentials in this way: {why}")]
+    BadAuth { provider: Name, why: &'static str },
     #[error("account `{account}` has no credential, but provider `{provider}` wants one")]
     MissingCredential { account: Name, provider: Name },
     #[error(
@@ -73,7 +77,7 @@ impl Defect {
             | Self::BadHeader { field, .. }
             | Self::OutOfRange { field, .. } => field.clone(),
             Self::UnknownProvider { account, .. } => format!("accounts[\"{account}\"].provider"),
-            Self::MissingCredential { account, .. } => {
+            Self::MissingCredential { account, .. } | Self::BadCredential { account, .. } => {
                 format!("accounts[\"{account}\"].credential")
             }
             Self::MissingBaseUrl { account, .. }
@@ -92,7 +96,7 @@ impl Defect {
                 format!("routes[\"{route}\"].tiers[{tier}].targets")
             }
             Self::KeyOfUnknownTeam { key, .. } => format!("keys[\"{key}\"].team"),
-            Self::BadOutputCapField { provider, .. } => {
+            Self::BadOutputCapField { provider, .. } | Self::BadAuth { provider, .. } => {
                 format!("providers[\"{provider}\"].endpoints")
             }
             Self::Limit { label, fault, .. } => format!("limits[\"{label}\"].{}", fault.field()),

@@ -1,7 +1,9 @@
 //! The look-ups that a compiled catalog answers without searching.
 
 use crate::{
-    catalog::{Account, AuthStyle, Catalog, Dialect, Endpoint, Model, ModelName, Provider, Route},
+    catalog::{
+        Account, AuthStyle, Catalog, Dialect, Endpoint, Model, ModelName, Provider, Quirks, Route,
+    },
     id::AccountId,
     name::Name,
     pattern::Pattern,
@@ -23,6 +25,8 @@ pub struct SeatEndpoint {
     pub auth: AuthStyle,
     /// The field in which chat requests take their maximum of output tokens.
     pub output_cap_field: Arc<str>,
+    /// How it differs from what its dialect usually does.
+    pub quirks: Quirks,
 }
 
 /// An enabled account together with what its provider says of it: ready to be spoken to.
@@ -49,7 +53,8 @@ impl Seat {
             let base_url = url.trim_end_matches('/').into();
             let cap = it.output_cap_field.as_deref().unwrap_or(Endpoint::OUTPUT_CAP_FIELD);
             let (auth, output_cap_field) = (it.auth.clone(), cap.into());
-            Some(SeatEndpoint { dialect: it.dialect, base_url, auth, output_cap_field })
+            let (dialect, quirks) = (it.dialect, it.quirks);
+            Some(SeatEndpoint { dialect, base_url, auth, output_cap_field, quirks })
         });
         Self {
             account: Arc::clone(account),

@@ -1,6 +1,8 @@
 use super::*;
 use crate::{
-    catalog::{AuthStyle, BaseUrl, ClientSettings, Dialect, Endpoint, Settings},
+    catalog::{
+        Account, AuthStyle, BaseUrl, ClientSettings, Dialect, Endpoint, Model, Operation, Settings,
+    },
     fixture::{
         account, account_id, aggregator, catalog, endpoint, key, key_id, limit_id, model, name,
         pepper, provider, route, snapshot, team, team_id,
@@ -102,7 +104,12 @@ fn routing(snapshot: &Snapshot) -> Vec<String> {
         for alias in ALIASES {
             for dialect in Dialect::ALL {
                 for seed in 0..2 {
-                    let result = plan(snapshot, Ask { alias, dialect }, key, seed);
+                    let result = plan(
+                        snapshot,
+                        Ask { alias, dialect, operation: Operation::Chat },
+                        key,
+                        seed,
+                    );
                     results.push(format!("{result:?}"));
                 }
             }
@@ -242,6 +249,46 @@ fn a_list_has_what_a_key_may_use_under_the_one_who_is_asked_first() {
     assert_eq!(list(&[]), ["best sluice", "gpt-4o openai", "llama demo"]);
     assert_eq!(list(&["gpt-*", "b*"]), ["best sluice", "gpt-4o openai"]);
     assert!(list(&["nothing"]).is_empty());
+}
+
+#[test]
+fn a_list_says_what_is_known_of_the_model_that_is_asked_first() {
+    let known = |provider, name, context| Model {
+        operations: vec![Operation::Chat, Operation::Embeddings],
+        context_tokens: Some(context),
+        max_output_tokens: Some(7),
+        ..model(provider, name)
+    };
+    let snapshot = snapshot([
+        aggregator("demo", &["*"]).into(),
+        provider("openai", &["gpt-*"]).into(),
+        account(1, "demo", "demo").into(),
+        account(2, "main", "openai").into(),
+        Account { enabled: false, ..account(3, "off", "openai") }.into(),
+        known("demo", "llama", 100).into(),
+        known("openai", "gpt-5", 200).into(),
+        // Asked of `openai`, which does not list it: what `demo` says of it says nothing.
+        known("demo", "gpt-4o", 300).into(),
+        route("best", &[&[(3, "gpt-5", 1), (2, "gpt-5", 0)], &[(1, "llama", 1)]]).into(),
+        route("dark", &[&[(1, "nobody-knows", 1)]]).into(),
+        // A target without a model is asked for what the caller wrote.
+        route("llama", &[&[(1, "", 1)]]).into(),
+        route("gone", &[&[(3, "gpt-5", 1)]]).into(),
+    ]);
+    let listed: Vec<_> = snapshot
+        .listed(&key(1))
+        .into_iter()
+        .map(|it| (it.name, it.context_tokens, it.max_output_tokens, it.operations.len()))
+        .collect();
+    let expected = [
+        ("best", Some(100), Some(7), 2),
+        ("dark", None, None, 0),
+        ("gone", None, None, 0),
+        ("gpt-4o", None, None, 0),
+        ("gpt-5", Some(200), Some(7), 2),
+        ("llama", Some(100), Some(7), 2),
+    ];
+    assert_eq!(listed, expected.map(|(name, a, b, c)| (name.to_owned(), a, b, c)));
 }
 
 #[test]

@@ -181,7 +181,12 @@ impl Schedule {
                 sleep(Duration::from_secs(1)).await;
                 fleet.restart_proxy(proxy).await?;
             }
-            _ => strike(fleet, fault).await?,
+            Fault::KillLeader
+            | Fault::PauseLeader(_)
+            | Fault::BreakSessions
+            | Fault::StopDatabase(_)
+            | Fault::KillDatabase
+            | Fault::JoinBurst => strike(fleet, fault).await?,
         }
         let long = !self.plan.short;
         self.mend(fleet, if long { i64::MAX } else { unix_ms() }).await?;
@@ -201,10 +206,12 @@ impl Schedule {
         fault: Fault,
     ) -> Result<()> {
         let member = &fleet.proxies[proxy];
-        match fault {
-            Fault::CutUp(_) => member.wire.cut_up(),
-            Fault::CutDown(_) => member.wire.cut_down(),
-            _ => member.program.signal(Signal::STOP)?,
+        if matches!(fault, Fault::CutUp(_)) {
+            member.wire.cut_up();
+        } else if matches!(fault, Fault::CutDown(_)) {
+            member.wire.cut_down();
+        } else {
+            member.program.signal(Signal::STOP)?;
         }
         let from_ms = unix_ms();
         let stretch = Stretch { from_ms, until_ms: from_ms + (seconds * 1_000.0) as i64 };
@@ -272,7 +279,15 @@ async fn strike(fleet: &mut Fleet, fault: Fault) -> Result<()> {
         }
         Fault::KillDatabase => fleet.kill_database().await?,
         Fault::JoinBurst if fleet.proxies.len() < MOST_PROXIES => fleet.join(2).await?,
-        _ => fleet.proxies.iter().for_each(|it| it.wire.break_off()),
+        Fault::BreakSessions
+        | Fault::JoinBurst
+        | Fault::KillProxy
+        | Fault::PauseProxy(_)
+        | Fault::CutUp(_)
+        | Fault::CutDown(_)
+        | Fault::Skew
+        | Fault::Lower
+        | Fault::Raise => fleet.proxies.iter().for_each(|it| it.wire.break_off()),
     }
     Ok(())
 }

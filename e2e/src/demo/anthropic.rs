@@ -4,8 +4,8 @@ use super::{
     Answer, Ask, MODELS, Piece,
     openai::{text_of, texts},
     random_text,
-    reply::{self, Bounds, End, Reply, Said, Tool},
-    tokens,
+    reply::{self, Bounds, Choice, End, Question, Reply, Said, Tool},
+    strict, tokens,
 };
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -54,9 +54,16 @@ pub fn messages(ask: &Ask<'_>) -> Answer {
         let reason = if missing { "Field required" } else { "Input should be a valid integer" };
         return error(400, &format!("max_tokens: {reason}"));
     };
-    let said = last_said(ask.body["messages"].as_array().map_or(&[], Vec::as_slice));
-    let bounds = Bounds { max_tokens: Some(max_tokens), stops: texts(&ask.body["stop_sequences"]) };
-    let reply = reply::compose(model, &said, &tools(ask.body), &bounds, ask.behave);
+    if ask.behave.strict
+        && let Err(why) = strict::anthropic::messages(ask.body)
+    {
+        return error(400, &why);
+    }
+    let mut reply = reply::compose(&question(ask.body, model, max_tokens), ask.behave);
+    if ask.body["thinking"]["display"] == "omitted" {
+        // The state is there all the same, in a block without words.
+        reply.thought = reply.thought.map(|_| String::new());
+    }
     let input = input_tokens(ask.body);
     let cached = ask.behave.cached.min(input);
     let used = Used {
@@ -172,11 +179,12 @@ fn stop_sequence(reply: &Reply) -> Option<&str> {
 }
 
 fn reply_blocks(reply: &Reply) -> Value {
-    if reply.calls.is_empty() {
-        return json!([{"type": "text", "text": reply.text}]);
-    }
-    let calls = reply.calls.iter();
-    calls.map(|it| tool_use(&it.name, &it.arguments)).collect()
+    let thought = reply.thought.as_ref().map(
+        |it| json!({"type": "thinking", "thinking": it, "signature": strict::anthropic::SIGNATURE}),
+    );
+    let text = reply.calls.is_empty().then(|| json!({"type": "text", "text": reply.text}));
+    let calls = reply.calls.iter().map(|it| tool_use(&it.name, &it.arguments));
+    thought.into_iter().chain(text).chain(calls).collect()
 }
 
 fn tool_use(name: &str, input: &Value) -> Value {
@@ -203,8 +211,9 @@ impl Events {
             self.push(&json!({"type": "ping"}));
         }
         for delta in deltas {
-            let empty = delta["partial_json"] == "";
-            self.said += u64::from(!empty);
+            let says = !delta["text"].is_null()
+                || delta["partial_json"].as_str().is_some_and(|it| !it.is_empty());
+            self.said += u64::from(says);
             self.push(&json!({"type": "content_block_delta", "index": index, "delta": delta}));
         }
         self.push(&json!({"type": "content_block_stop", "index": index}));
@@ -218,11 +227,20 @@ fn stream(ask: &Ask<'_>, id: &str, model: &str, reply: &Reply, used: &Used) -> A
         start.as_object_mut().map(|it| it.remove("usage"));
     }
     events.push(&json!({"type": "message_start", "message": start}));
+    if let Some(thought) = &reply.thought {
+        let pieces = tokens::pieces(thought).into_iter();
+        let mut deltas: Vec<Value> =
+            pieces.map(|it| json!({"type": "thinking_delta", "thinking": it})).collect();
+        deltas.push(json!({"type": "signature_delta", "signature": strict::anthropic::SIGNATURE}));
+        let start = json!({"type": "thinking", "thinking": "", "signature": ""});
+        events.block(0, &start, &deltas);
+    }
+    let first = usize::from(reply.thought.is_some());
     if reply.calls.is_empty() {
         let pieces = tokens::pieces(&reply.text).into_iter();
         let deltas: Vec<Value> =
             pieces.map(|it| json!({"type": "text_delta", "text": it})).collect();
-        events.block(0, &json!({"type": "text", "text": ""}), &deltas);
+        events.block(first, &json!({"type": "text", "text": ""}), &deltas);
     }
     for (index, call) in reply.calls.iter().enumerate() {
         let arguments = call.arguments.to_string();
@@ -230,7 +248,7 @@ fn stream(ask: &Ask<'_>, id: &str, model: &str, reply: &Reply, used: &Used) -> A
         let mut deltas = vec![delta("")];
         deltas.extend(tokens::pieces(&arguments).into_iter().map(delta));
         events.said += tokens::count(&call.name);
-        events.block(index, &tool_use(&call.name, &json!({})), &deltas);
+        events.block(first + index, &tool_use(&call.name, &json!({})), &deltas);
     }
     let delta = json!({"stop_reason": stop_reason(reply), "stop_sequence": stop_sequence(reply)});
     let mut last = json!({"type": "message_delta", "delta": delta});
@@ -273,6 +291,25 @@ pub fn model(name: &str) -> Answer {
 
 fn model_json(name: &str) -> Value {
     json!({"type": "model", "id": name, "display_name": name, "created_at": "2025-01-01T00:00:00Z"})
+}
+
+fn question<'a>(body: &'a Value, model: &'a str, max_tokens: u64) -> Question<'a> {
+    let choice = &body["tool_choice"];
+    let thinking = &body["thinking"];
+    let format = [&body["output_config"]["format"], &body["output_format"]];
+    Question {
+        model,
+        said: last_said(body["messages"].as_array().map_or(&[], Vec::as_slice)),
+        tools: tools(body),
+        choice: match (choice["type"].as_str(), choice["name"].as_str()) {
+            (Some("any"), _) => Choice::Any,
+            (Some("tool"), Some(name)) => Choice::Named(name.to_owned()),
+            _ => Choice::Auto,
+        },
+        shape: format.into_iter().find(|it| !it.is_null()).map(|it| it["schema"].clone()),
+        shows_thoughts: matches!(thinking["type"].as_str(), Some("enabled" | "adaptive")),
+        bounds: Bounds { max_tokens: Some(max_tokens), stops: texts(&body["stop_sequences"]) },
+    }
 }
 
 fn last_said(messages: &[Value]) -> Said {

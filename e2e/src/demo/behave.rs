@@ -44,8 +44,14 @@ pub struct Behave {
     pub cache_write: u64,
     /// So many output tokens are reasoning, on top of those that are seen.
     pub reasoning: u64,
-    /// Call the tool so many times.
+    /// Call tools so many times at once.
     pub tool_calls: Option<usize>,
+    /// Call this tool with these arguments, then say what it answered.
+    pub call: Option<(String, serde_json::Value)>,
+    /// Refuse what the real API refuses, in the dialects that do not always.
+    pub strict: bool,
+    /// Say thoughts in the way that OpenAI's own API does not know.
+    pub thoughts: bool,
 }
 
 /// Why a text says no behaviour.
@@ -58,6 +64,14 @@ impl FromStr for Behave {
 
     fn from_str(text: &str) -> Result<Self, InvalidBehave> {
         let mut behave = Self::default();
+        // Its arguments are JSON, commas and all: it comes last.
+        let (text, call) = match text.split_once("call=") {
+            Some((before, call)) => (before, Some(call)),
+            None => (text, None),
+        };
+        if let Some(call) = call {
+            behave.call = Some(named_call(call).ok_or_else(|| InvalidBehave(call.to_owned()))?);
+        }
         for part in text.split(',').map(str::trim).filter(|it| !it.is_empty()) {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
             behave.set(name, value).ok_or_else(|| InvalidBehave(part.to_owned()))?;
@@ -84,6 +98,8 @@ impl Behave {
             ("echo_key", "") => self.echo_key = true,
             ("no_usage", "") => self.no_usage = true,
             ("no_end", "") => self.no_end = true,
+            ("strict", "") => self.strict = true,
+            ("thoughts", "") => self.thoughts = true,
             ("tokens", _) => self.tokens = Some(value.parse().ok().filter(|it| *it <= 1_000_000)?),
             ("cached", _) => self.cached = value.parse().ok()?,
             ("cache_write", _) => self.cache_write = value.parse().ok()?,
@@ -95,6 +111,13 @@ impl Behave {
         }
         Some(())
     }
+}
+
+/// A tool's name and its arguments, as in `read_file:{"path": "a"}`.
+fn named_call(text: &str) -> Option<(String, serde_json::Value)> {
+    let (name, arguments) = text.split_once(':')?;
+    let arguments: serde_json::Value = serde_json::from_str(arguments).ok()?;
+    arguments.is_object().then(|| (name.to_owned(), arguments))
 }
 
 /// Which requests a rule is for. What is not said matches everything.

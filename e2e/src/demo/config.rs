@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 /// The program and what it can be told.
 pub const SPEC: Spec = Spec {
     program: "sluice-demo-provider",
-    about: "A provider that costs nothing: speaks OpenAI and Anthropic, and misbehaves when told to.",
+    about: "A provider that costs nothing: speaks OpenAI, Anthropic and Google, and misbehaves when told to.",
     settings: &[Setting::new(
         "listen-addr",
         "SLUICE_DEMO_ADDR",

@@ -26,7 +26,7 @@ pub struct Entry {
     pub request_id: String,
     /// The model asked for.
     pub model: String,
-    /// `openai` or `anthropic`.
+    /// `openai`, `openai_responses`, `anthropic` or `gemini`.
     pub dialect: String,
     /// `chat`, `embeddings`, `count_tokens`, `models` or `unknown`.
     pub operation: String,

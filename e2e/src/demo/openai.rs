@@ -2,8 +2,8 @@
 
 use super::{
     Answer, Ask, MODELS, MODELS_CREATED, Piece, random_text,
-    reply::{self, Bounds, End, Reply, Said, Tool},
-    tokens,
+    reply::{self, Bounds, Choice, End, Question, Reply, Said, Tool},
+    strict, tokens,
 };
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -58,13 +58,12 @@ pub fn chat(ask: &Ask<'_>) -> Answer {
             return error(400, message, Some("messages"), Some("invalid_type"));
         }
     };
-    let reply = reply::compose(
-        model,
-        &last_said(messages),
-        &tools(ask.body),
-        &bounds(ask.body),
-        ask.behave,
-    );
+    if ask.behave.strict
+        && let Err(why) = strict::openai::chat(ask.body)
+    {
+        return error(400, &why, None, Some("strict"));
+    }
+    let reply = reply::compose(&question(ask, model, messages), ask.behave);
     let input =
         tokens::count_all(&ask.body["messages"]) + tokens::count_all(&ask.body["tools"]) + 3;
     let used = Used {
@@ -137,6 +136,9 @@ fn whole(ask: &Ask<'_>, frame: &Frame<'_>, reply: &Reply, used: &Used) -> Answer
     let content = if reply.calls.is_empty() { json!(reply.text) } else { Value::Null };
     let mut message =
         json!({"role": "assistant", "content": content, "refusal": null, "annotations": []});
+    if let Some(thought) = &reply.thought {
+        message["reasoning_content"] = json!(thought);
+    }
     if !reply.calls.is_empty() {
         let calls = reply.calls.iter();
         message["tool_calls"] = calls
@@ -175,6 +177,9 @@ fn stream(ask: &Ask<'_>, frame: &Frame<'_>, reply: &Reply, used: &Used) -> Answe
         push(json!({"role": "assistant", "content": "", "refusal": null}), None, said);
     } else {
         push(json!({"role": "assistant", "content": null, "refusal": null}), None, said);
+    }
+    for piece in tokens::pieces(reply.thought.as_deref().unwrap_or_default()) {
+        push(json!({"reasoning_content": piece}), None, said);
     }
     for piece in tokens::pieces(&reply.text) {
         said += 1;
@@ -239,15 +244,37 @@ fn finish_reason(reply: &Reply) -> &'static str {
     }
 }
 
+fn question<'a>(ask: &Ask<'a>, model: &'a str, messages: &[Value]) -> Question<'a> {
+    let body = ask.body;
+    let choice = &body["tool_choice"];
+    let format = &body["response_format"];
+    Question {
+        model,
+        said: last_said(messages),
+        tools: tools(body),
+        choice: match (choice.as_str(), choice["function"]["name"].as_str()) {
+            (Some("required"), _) => Choice::Any,
+            (_, Some(name)) => Choice::Named(name.to_owned()),
+            (_, None) => Choice::Auto,
+        },
+        shape: match format["type"].as_str() {
+            Some("json_schema") => Some(format["json_schema"]["schema"].clone()),
+            Some("json_object") => Some(json!({"properties": {"answer": {"type": "string"}}})),
+            _ => None,
+        },
+        shows_thoughts: ask.behave.thoughts,
+        bounds: bounds(body),
+    }
+}
+
+/// What was said since the model spoke last: tools' results count most.
 fn last_said(messages: &[Value]) -> Said {
-    let results: Vec<String> = messages
-        .iter()
-        .rev()
-        .take_while(|it| it["role"] == "tool")
-        .map(|it| text_of(&it["content"]))
-        .collect();
+    let since = messages.iter().rposition(|it| it["role"] == "assistant").map_or(0, |it| it + 1);
+    let results = messages.get(since..).unwrap_or_default().iter();
+    let results: Vec<String> =
+        results.filter(|it| it["role"] == "tool").map(|it| text_of(&it["content"])).collect();
     if !results.is_empty() {
-        return Said::ToolResults(results.into_iter().rev().collect());
+        return Said::ToolResults(results);
     }
     let user = messages.iter().rev().find(|it| it["role"] == "user");
     Said::User(user.map(|it| text_of(&it["content"])).unwrap_or_default())

@@ -21,6 +21,37 @@ pub struct Tool {
     pub schema: Value,
 }
 
+/// Whether tools are to be called.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Choice {
+    /// As the model likes.
+    #[default]
+    Auto,
+    /// Any of them.
+    Any,
+    /// This one.
+    Named(String),
+}
+
+/// What the model is asked.
+#[derive(Debug, Clone)]
+pub struct Question<'a> {
+    /// The model.
+    pub model: &'a str,
+    /// The last thing said to it.
+    pub said: Said,
+    /// The tools that it may call.
+    pub tools: Vec<Tool>,
+    /// Whether it has to.
+    pub choice: Choice,
+    /// The JSON schema that its words are to fit.
+    pub shape: Option<Value>,
+    /// Whether its thoughts are to be seen.
+    pub shows_thoughts: bool,
+    /// What else the caller set.
+    pub bounds: Bounds,
+}
+
 /// Bounds that the caller set.
 #[derive(Debug, Clone, Default)]
 pub struct Bounds {
@@ -55,6 +86,8 @@ pub struct Call {
 /// What the model says.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reply {
+    /// Its thoughts, as far as they are seen.
+    pub thought: Option<String>,
     /// Its words; empty when it calls tools.
     pub text: String,
     /// Its calls.
@@ -75,30 +108,18 @@ impl Reply {
 
 /// The model's reply.
 ///
-/// A question about the weather, where there are tools, is answered by calling the first one.
-pub fn compose(
-    model: &str,
-    said: &Said,
-    tools: &[Tool],
-    bounds: &Bounds,
-    behave: &Behave,
-) -> Reply {
-    if let (Said::User(text), Some(tool)) = (said, tools.first())
-        && text.to_lowercase().contains("weather")
-    {
-        let call = Call { name: tool.name.clone(), arguments: arguments_for(&tool.schema) };
-        let calls = vec![call; behave.tool_calls.unwrap_or(1)];
-        return Reply { text: String::new(), calls, end: End::Calls };
+/// A question about the weather, where there are tools, is answered by calling the first
+/// ones, each in turn.
+pub fn compose(question: &Question<'_>, behave: &Behave) -> Reply {
+    let thinks = question.shows_thoughts && behave.reasoning > 0;
+    let thought = thinks.then(|| THOUGHT.to_owned());
+    let calls = calls(question, behave);
+    if !calls.is_empty() {
+        return Reply { thought, text: String::new(), calls, end: End::Calls };
     }
-    let mut text = match (said, behave.tokens) {
-        (Said::User(_) | Said::ToolResults(_), Some(wanted)) => words(wanted),
-        (Said::User(text), None) => {
-            let start: String = text.chars().take(200).collect();
-            format!("This is {model} of the demo provider. You said: {start}")
-        }
-        (Said::ToolResults(results), None) => format!("The tool says: {}", results.join("; ")),
-    };
+    let mut text = words_of(question, behave);
     let mut end = End::Done;
+    let bounds = &question.bounds;
     let stop = bounds.stops.iter().filter_map(|it| text.find(it.as_str()).map(|at| (at, it))).min();
     if let Some((at, stop)) = stop {
         text.truncate(at);
@@ -112,7 +133,50 @@ pub fn compose(
             end = End::Length;
         }
     }
-    Reply { text, calls: Vec::new(), end }
+    Reply { thought, text, calls, end }
+}
+
+/// What the model thinks, where its thoughts are seen.
+pub const THOUGHT: &str = "Let me think about it.";
+
+fn calls(question: &Question<'_>, behave: &Behave) -> Vec<Call> {
+    let Some(first) = question.tools.first() else { return Vec::new() };
+    let call = |it: &Tool| Call { name: it.name.clone(), arguments: arguments_for(&it.schema) };
+    let asks = match &question.said {
+        Said::User(text) => text.to_lowercase().contains("weather"),
+        Said::ToolResults(_) => false,
+    };
+    match (&behave.call, &question.choice) {
+        (Some((name, arguments)), _) => {
+            let known = question.tools.iter().any(|it| it.name == *name);
+            let wanted = known && matches!(question.said, Said::User(_));
+            let call = Call { name: name.clone(), arguments: arguments.clone() };
+            if wanted { vec![call] } else { Vec::new() }
+        }
+        (None, Choice::Named(name)) => {
+            question.tools.iter().filter(|it| it.name == *name).map(call).collect()
+        }
+        (None, Choice::Any) => vec![call(first)],
+        (None, Choice::Auto) if asks => {
+            let tools = question.tools.iter().cycle();
+            tools.take(behave.tool_calls.unwrap_or(1)).map(call).collect()
+        }
+        (None, Choice::Auto) => Vec::new(),
+    }
+}
+
+fn words_of(question: &Question<'_>, behave: &Behave) -> String {
+    if let Some(schema) = &question.shape {
+        return arguments_for(schema).to_string();
+    }
+    match (&question.said, behave.tokens) {
+        (Said::User(_) | Said::ToolResults(_), Some(wanted)) => words(wanted),
+        (Said::User(text), None) => {
+            let start: String = text.chars().take(200).collect();
+            format!("This is {} of the demo provider. You said: {start}", question.model)
+        }
+        (Said::ToolResults(results), None) => format!("The tool says: {}", results.join("; ")),
+    }
 }
 
 /// A text of exactly this many tokens.
@@ -145,8 +209,31 @@ fn arguments_for(schema: &Value) -> Value {
 mod tests {
     use super::*;
 
+    fn question(text: &str) -> Question<'static> {
+        Question {
+            model: "demo",
+            said: Said::User(text.to_owned()),
+            tools: Vec::new(),
+            choice: Choice::Auto,
+            shape: None,
+            shows_thoughts: false,
+            bounds: Bounds::default(),
+        }
+    }
+
+    fn tool(name: &str) -> Tool {
+        let schema = json!({"type": "object", "properties": {
+            "city": {"type": "string"}, "days": {"type": "integer"}, "unit": {"enum": ["celsius", "kelvin"]},
+        }});
+        Tool { name: name.to_owned(), schema }
+    }
+
     fn ask(text: &str, bounds: &Bounds, behave: &Behave) -> Reply {
-        compose("demo", &Said::User(text.to_owned()), &[], bounds, behave)
+        compose(&Question { bounds: bounds.clone(), ..question(text) }, behave)
+    }
+
+    fn names(reply: &Reply) -> Vec<&str> {
+        reply.calls.iter().map(|it| it.name.as_str()).collect()
     }
 
     #[test]
@@ -170,17 +257,53 @@ mod tests {
 
     #[test]
     fn the_weather_is_asked_of_the_first_tool_with_arguments_that_fit() {
-        let schema = json!({"type": "object", "properties": {
-            "city": {"type": "string"}, "days": {"type": "integer"}, "unit": {"enum": ["celsius", "kelvin"]},
-        }});
-        let tools = [Tool { name: "look_outside".to_owned(), schema }];
-        let said = Said::User("What is the Weather like?".to_owned());
-        let reply = compose("demo", &said, &tools, &Bounds::default(), &Behave::default());
+        let asked =
+            Question { tools: vec![tool("look_outside")], ..question("What is the Weather like?") };
+        let reply = compose(&asked, &Behave::default());
         assert_eq!(reply.end, End::Calls);
         assert_eq!(reply.calls[0].name, "look_outside");
         assert_eq!(
             reply.calls[0].arguments,
             json!({"city": "Paris", "days": 1, "unit": "celsius"})
         );
+    }
+    #[test]
+    fn the_tool_that_is_named_is_called_and_two_are_where_two_are_told() {
+        let tools = vec![tool("one"), tool("two")];
+        let named = Question {
+            tools: tools.clone(),
+            choice: Choice::Named("two".to_owned()),
+            ..question("hi")
+        };
+        assert_eq!(names(&compose(&named, &Behave::default())), ["two"]);
+        let any = Question { tools: tools.clone(), choice: Choice::Any, ..question("hi") };
+        assert_eq!(names(&compose(&any, &Behave::default())), ["one"]);
+        let weather = Question { tools, ..question("weather?") };
+        let behave = Behave { tool_calls: Some(2), ..Behave::default() };
+        assert_eq!(names(&compose(&weather, &behave)), ["one", "two"]);
+        let behave: Behave = r#"call=two:{"city": "Rome"}"#.parse().unwrap();
+        let reply = compose(&weather, &behave);
+        assert_eq!(
+            (names(&reply), &reply.calls[0].arguments),
+            (vec!["two"], &json!({"city": "Rome"}))
+        );
+        let results = Said::ToolResults(vec!["mild".to_owned()]);
+        let reply = compose(&Question { said: results, ..weather }, &behave);
+        assert_eq!(reply.text, "The tool says: mild");
+    }
+
+    #[test]
+    fn words_fit_the_shape_and_thoughts_are_seen_where_both_sides_want_it() {
+        let shape = Some(tool("any").schema);
+        let reply = compose(&Question { shape, ..question("hi") }, &Behave::default());
+        let said: Value = serde_json::from_str(&reply.text).unwrap();
+        assert_eq!(said, json!({"city": "Paris", "days": 1, "unit": "celsius"}));
+        let thinks = Behave { reasoning: 3, ..Behave::default() };
+        for (shows_thoughts, behave, seen) in
+            [(true, &thinks, true), (false, &thinks, false), (true, &Behave::default(), false)]
+        {
+            let reply = compose(&Question { shows_thoughts, ..question("hi") }, behave);
+            assert_eq!(reply.thought.is_some(), seen);
+        }
     }
 }

@@ -3,6 +3,11 @@
 //! What goes out leaves `revision`, `etag` and times unset: the caller, who knows
 //! the stored row, fills them in. What comes in ignores output-only fields.
 
+mod speech;
+mod translation;
+
+pub use speech::{dialect_from, dialect_to, operation_from, operation_to, quirk_from};
+
 use super::{
     Invalid, Wrong,
     price::{price_from, price_to},
@@ -10,83 +15,15 @@ use super::{
 use crate::admin::v1;
 use domain::{
     catalog::{
-        Account, AuthStyle, BaseUrl, ClientSettings, Dialect, Endpoint, Model, ModelId, Operation,
-        Provider, Route, Settings, Target, Team, Tier,
+        Account, BaseUrl, ClientSettings, Endpoint, Model, ModelId, Operation, Provider, Route,
+        Settings, Target, Team, Tier,
     },
     id::{AccountId, TeamId},
     name::Name,
     secret::Secret,
 };
-
-/// A dialect of the wire.
-///
-/// # Errors
-/// When it is not said or not known here.
-pub fn dialect_from(field: &str, dialect: i32) -> Result<Dialect, Invalid> {
-    match v1::Dialect::try_from(dialect) {
-        Ok(v1::Dialect::Openai) => Ok(Dialect::OpenAi),
-        Ok(v1::Dialect::OpenaiResponses) => Ok(Dialect::OpenAiResponses),
-        Ok(v1::Dialect::Anthropic) => Ok(Dialect::Anthropic),
-        Ok(v1::Dialect::Gemini) => Ok(Dialect::Gemini),
-        Ok(v1::Dialect::Bedrock) => Ok(Dialect::Bedrock),
-        Ok(v1::Dialect::Unspecified) | Err(_) => {
-            Err(Invalid::new(field, "must be DIALECT_OPENAI or DIALECT_ANTHROPIC"))
-        }
-    }
-}
-
-/// A dialect for the wire.
-pub const fn dialect_to(dialect: Dialect) -> v1::Dialect {
-    match dialect {
-        Dialect::OpenAi => v1::Dialect::Openai,
-        Dialect::OpenAiResponses => v1::Dialect::OpenaiResponses,
-        Dialect::Anthropic => v1::Dialect::Anthropic,
-        Dialect::Gemini => v1::Dialect::Gemini,
-        Dialect::Bedrock => v1::Dialect::Bedrock,
-    }
-}
-
-/// An operation of the wire.
-///
-/// # Errors
-/// When it is not said or not known here.
-pub fn operation_from(field: &str, operation: i32) -> Result<Operation, Invalid> {
-    match v1::Operation::try_from(operation) {
-        Ok(v1::Operation::Chat) => Ok(Operation::Chat),
-        Ok(v1::Operation::Embeddings) => Ok(Operation::Embeddings),
-        Ok(v1::Operation::CountTokens) => Ok(Operation::CountTokens),
-        Ok(v1::Operation::Unspecified) | Err(_) => Err(Invalid::new(
-            field,
-            "must be OPERATION_CHAT, OPERATION_EMBEDDINGS or OPERATION_COUNT_TOKENS",
-        )),
-    }
-}
-
-/// An operation for the wire.
-pub const fn operation_to(operation: Operation) -> v1::Operation {
-    match operation {
-        Operation::Chat => v1::Operation::Chat,
-        Operation::Embeddings => v1::Operation::Embeddings,
-        Operation::CountTokens => v1::Operation::CountTokens,
-    }
-}
-
-fn auth_from(auth: Option<v1::AuthStyle>) -> AuthStyle {
-    match auth.and_then(|it| it.style) {
-        Some(v1::auth_style::Style::Header(name)) => AuthStyle::Header(name),
-        Some(v1::auth_style::Style::None(_)) => AuthStyle::None,
-        Some(v1::auth_style::Style::Bearer(_)) | None => AuthStyle::Bearer,
-    }
-}
-
-fn auth_to(auth: &AuthStyle) -> v1::AuthStyle {
-    let style = match auth {
-        AuthStyle::Bearer => v1::auth_style::Style::Bearer(v1::auth_style::Bearer {}),
-        AuthStyle::Header(name) => v1::auth_style::Style::Header(name.clone()),
-        AuthStyle::None => v1::auth_style::Style::None(v1::auth_style::NoAuth {}),
-    };
-    v1::AuthStyle { style: Some(style) }
-}
+use speech::{auth_from, auth_to, quirks_from};
+use translation::{translation_from, translation_to};
 
 fn non_empty(text: String) -> Option<String> {
     Some(text).filter(|it| !it.is_empty())
@@ -107,12 +44,14 @@ pub fn provider_from(wire: v1::Provider) -> Result<Provider, Vec<Invalid>> {
     let mut endpoints = Vec::new();
     for (at, it) in wire.endpoints.into_iter().enumerate() {
         let field = format!("endpoints[{at}].dialect");
+        let quirks = quirks_from(&format!("endpoints[{at}].quirks"), &it.quirks, &mut wrong);
         if let Some(dialect) = wrong.note_invalid(dialect_from(&field, it.dialect)) {
             endpoints.push(Endpoint {
                 dialect,
                 base_url: non_empty(it.base_url),
                 auth: auth_from(it.auth),
                 output_cap_field: non_empty(it.output_cap_field),
+                quirks,
             });
         }
     }
@@ -148,6 +87,7 @@ pub fn provider_to(provider: &Provider) -> v1::Provider {
                 base_url: it.base_url.clone().unwrap_or_default(),
                 auth: Some(auth_to(&it.auth)),
                 output_cap_field: it.output_cap_field.clone().unwrap_or_default(),
+                quirks: it.quirks.iter().map(|it| it.to_string()).collect(),
             })
             .collect(),
         env_var: provider.env_var.clone().unwrap_or_default(),
@@ -261,6 +201,7 @@ pub fn model_from(wire: &v1::Model) -> Result<Model, Vec<Invalid>> {
         built_in: wire.built_in,
         price,
         max_output_tokens: Some(wire.max_output_tokens).filter(|it| *it != 0),
+        context_tokens: Some(wire.context_tokens).filter(|it| *it != 0),
     });
     wrong.finish(model)
 }
@@ -276,6 +217,7 @@ pub fn model_to(model: &Model) -> v1::Model {
         etag: String::new(),
         price: model.price.map(price_to),
         max_output_tokens: model.max_output_tokens.unwrap_or(0),
+        context_tokens: model.context_tokens.unwrap_or(0),
     }
 }
 
@@ -321,7 +263,14 @@ pub fn route_from(
         }
         tiers.push(Tier { targets });
     }
-    wrong.finish(alias.map(|alias| Route { alias, tiers, enabled: !wire.disabled }))
+    let translation = wrong.note_invalid(translation_from(wire.translation));
+    let route = alias.zip(translation).map(|(alias, translation)| Route {
+        alias,
+        tiers,
+        enabled: !wire.disabled,
+        translation,
+    });
+    wrong.finish(route)
 }
 
 /// A route for the wire; `name` says how an account is written.
@@ -341,6 +290,7 @@ pub fn route_to(route: &Route, name: &dyn Fn(AccountId) -> String) -> v1::Route 
         disabled: !route.enabled,
         revision: 0,
         etag: String::new(),
+        translation: translation_to(route.translation).into(),
     }
 }
 

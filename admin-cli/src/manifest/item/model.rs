@@ -22,6 +22,8 @@ pub(crate) struct Model {
     pub(crate) price: Option<Price>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub(crate) max_output_tokens: u64,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) context_tokens: u64,
 }
 
 /// What its tokens cost, in dollars per million.
@@ -73,6 +75,7 @@ impl From<&v1::Model> for Model {
             operations,
             price: wire.price.as_ref().map(Price::from),
             max_output_tokens: wire.max_output_tokens,
+            context_tokens: wire.context_tokens,
         }
     }
 }
@@ -86,6 +89,7 @@ impl Model {
             operations: operations.collect(),
             price: self.price.as_ref().map(|it| it.wire(wrong)),
             max_output_tokens: self.max_output_tokens,
+            context_tokens: self.context_tokens,
             provider: self.provider.clone(),
             name: self.name.clone(),
             ..v1::Model::default()

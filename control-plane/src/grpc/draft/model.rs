@@ -13,7 +13,8 @@ use proto::{
 };
 use std::sync::Arc;
 
-const FIELDS: &[Field<v1::Model>] = fields!(v1::Model: operations, price, max_output_tokens);
+const FIELDS: &[Field<v1::Model>] =
+    fields!(v1::Model: operations, price, max_output_tokens, context_tokens);
 
 impl Draft {
     pub(crate) fn create_model(&mut self, wire: v1::Model) -> Result<ModelId, Refusal> {
@@ -63,9 +64,11 @@ impl Draft {
             if new == **old {
                 return Ok(id);
             }
-            // What it can be asked ships with Sluice; what it costs here is for operators to say.
-            let Model { price, max_output_tokens, .. } = **old;
-            if old.built_in && (Model { price, max_output_tokens, ..new.clone() }) != **old {
+            // What it can be asked ships with Sluice; what it costs here, and how much it
+            // takes and gives, is for operators to say.
+            let Model { price, max_output_tokens, context_tokens, .. } = **old;
+            let as_shipped = Model { price, max_output_tokens, context_tokens, ..new.clone() };
+            if old.built_in && as_shipped != **old {
                 return Err(Refusal::built_in(Kind::Model, &id));
             }
         }

@@ -16,7 +16,7 @@ use proto::{
 };
 use std::sync::Arc;
 
-const FIELDS: &[Field<v1::Route>] = fields!(v1::Route: tiers, disabled);
+const FIELDS: &[Field<v1::Route>] = fields!(v1::Route: tiers, disabled, translation);
 
 impl Draft {
     pub(crate) fn create_route(&mut self, wire: v1::Route) -> Result<Pattern, Refusal> {

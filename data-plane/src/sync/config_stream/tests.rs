@@ -1,6 +1,8 @@
 use super::*;
 use domain::{
-    catalog::{Account, AuthStyle, ClientSettings, Dialect, Endpoint, Provider, VirtualKey},
+    catalog::{
+        Account, AuthStyle, ClientSettings, Dialect, Endpoint, Provider, Quirks, VirtualKey,
+    },
     id::{AccountId, KeyId},
     key::{Fingerprint, Pepper},
     secret::Secret,
@@ -20,6 +22,7 @@ fn base() -> Vec<Edit> {
                 base_url: Some("https://acme.test/v1".into()),
                 auth: AuthStyle::Bearer,
                 output_cap_field: None,
+                quirks: Quirks::NONE,
             }],
             env_var: None,
             model_patterns: vec![],

@@ -1,15 +1,19 @@
 use super::*;
 use crate::{
-    catalog::{Catalog, Edit, Provider},
+    catalog::{Catalog, Edit, Provider, Translation},
     fixture::{account, aggregator, catalog, endpoint, key, model, provider, route, snapshot},
 };
 use proptest::prelude::*;
 
 const OPENAI: Dialect = Dialect::OpenAi;
 
+fn ask(alias: &str) -> Ask<'_> {
+    Ask { alias, dialect: OPENAI, operation: Operation::Chat }
+}
+
 /// Where a caller with an open key is sent: `account:model`, a bar between tiers; or why not.
 fn sent(snapshot: &Snapshot, alias: &str) -> String {
-    described(plan(snapshot, Ask { alias, dialect: OPENAI }, &key(1), 0))
+    described(plan(snapshot, ask(alias), &key(1), 0))
 }
 
 fn described(result: Result<Plan, Unroutable>) -> String {
@@ -156,6 +160,19 @@ fn what_is_known_but_served_by_nobody_is_not_the_callers_mistake() {
 }
 
 #[test]
+fn a_route_says_how_much_may_be_adapted_and_without_one_all_may_be() {
+    let strict = Route { translation: Translation::Strict, ..route("r", &[&[(1, "", 1)]]) };
+    let snapshot =
+        snapshot([provider("p", &["p-*"]).into(), account(1, "a", "p").into(), strict.into()]);
+    for (alias, expected) in
+        [("r", Translation::Strict), ("p-1", Translation::Lenient), ("p/x", Translation::Lenient)]
+    {
+        let plan = plan(&snapshot, ask(alias), &key(1), 0).unwrap();
+        assert_eq!(plan.translation, expected, "{alias}");
+    }
+}
+
+#[test]
 fn a_target_without_weight_or_with_a_disabled_account_is_left_out() {
     let snapshot = snapshot([
         provider("p", &[]).into(),
@@ -164,33 +181,49 @@ fn a_target_without_weight_or_with_a_disabled_account_is_left_out() {
         disabled(3, "c", "p"),
         route("r", &[&[(3, "", 1)], &[(1, "", 0), (2, "", 1), (3, "", 9)], &[(1, "", 1)]]).into(),
     ]);
-    let plan = plan(&snapshot, Ask { alias: "r", dialect: OPENAI }, &key(1), 0).unwrap();
+    let plan = plan(&snapshot, ask("r"), &key(1), 0).unwrap();
     let tiers: Vec<_> = plan.attempts.iter().map(|it| it.tier).collect();
     assert_eq!(tiers, [1, 2]);
     assert_eq!(described(Ok(plan)), "b:r | a:r");
 }
 
 #[test]
-fn only_accounts_that_speak_the_callers_dialect_are_asked() {
-    let both = Provider {
-        endpoints: Dialect::ALL.map(|it| endpoint(it, Some("https://b.example"))).to_vec(),
-        ..provider("both", &["m-*"])
+fn a_seat_is_asked_in_the_callers_dialect_or_one_that_it_can_be_translated_to() {
+    let speaking = |text, dialects: &[Dialect]| Provider {
+        endpoints: dialects.iter().map(|it| endpoint(*it, Some("https://b.example"))).collect(),
+        ..provider(text, &["m-*"])
     };
     let snapshot = snapshot([
-        provider("one", &["m-*", "one-*"]).into(),
-        both.into(),
-        account(1, "one", "one").into(),
-        account(2, "both", "both").into(),
-        route("r", &[&[(1, "", 1)], &[(2, "", 1)]]).into(),
-        route("one-way", &[&[(1, "", 1)]]).into(),
+        speaking("both", &[Dialect::OpenAi, Dialect::Anthropic]).into(),
+        speaking("claude", &[Dialect::Anthropic]).into(),
+        speaking("google", &[Dialect::Gemini, Dialect::OpenAi]).into(),
+        account(1, "both", "both").into(),
+        account(2, "claude", "claude").into(),
+        account(3, "google", "google").into(),
     ]);
-    let asked = |alias, dialect| described(plan(&snapshot, Ask { alias, dialect }, &key(1), 0));
-    assert_eq!(asked("m-1", Dialect::OpenAi), "both:m-1");
-    assert_eq!(asked("m-1", Dialect::Anthropic), "both:m-1");
-    assert_eq!(asked("r", Dialect::Anthropic), "both:r");
-    assert_eq!(asked("one-way", Dialect::Anthropic), "wrong dialect: one-way");
-    assert_eq!(asked("one-1", Dialect::Anthropic), "wrong dialect: one");
-    assert_eq!(asked("one/x", Dialect::Anthropic), "wrong dialect: one");
+    let asked = |alias, dialect, operation| {
+        let plan = plan(&snapshot, Ask { alias, dialect, operation }, &key(1), 0)?;
+        Ok(plan.attempts.first().map(|it| it.dialect))
+    };
+    let wrong =
+        |route: &str, dialect| Err(Unroutable::WrongDialect { route: route.to_owned(), dialect });
+    use Dialect::{Anthropic, Gemini, OpenAi, OpenAiResponses};
+    for (alias, dialect, spoken) in [
+        ("both/m", OpenAi, OpenAi),
+        ("both/m", Anthropic, Anthropic),
+        ("both/m", OpenAiResponses, Anthropic),
+        ("claude/m", OpenAi, Anthropic),
+        ("google/m", Anthropic, Gemini),
+        ("google/m", OpenAi, OpenAi),
+        ("google/m", Gemini, Gemini),
+    ] {
+        assert_eq!(asked(alias, dialect, Operation::Chat), Ok(Some(spoken)), "{alias} {dialect}");
+    }
+    assert_eq!(asked("google/m", Gemini, Operation::Embeddings), Ok(Some(Gemini)));
+    assert_eq!(asked("claude/m", OpenAi, Operation::Embeddings), wrong("claude", OpenAi));
+    assert_eq!(asked("both/m", Anthropic, Operation::CountTokens), Ok(Some(Anthropic)));
+    // Of providers whose pattern fits, one that can be asked this.
+    assert_eq!(asked("m-1", OpenAi, Operation::Embeddings), Ok(Some(OpenAi)));
 }
 
 #[test]
@@ -198,7 +231,7 @@ fn a_key_cannot_tell_what_it_may_not_use_from_what_is_not_there() {
     let snapshot = snapshot(town());
     let mut key = key(1);
     key.allowed_models = vec!["best".parse().unwrap(), "openai/gpt-*".parse().unwrap()];
-    let asked = |alias| plan(&snapshot, Ask { alias, dialect: OPENAI }, &key, 0);
+    let asked = |alias| plan(&snapshot, ask(alias), &key, 0);
     assert!(asked("best").is_ok() && asked("openai/gpt-4o").is_ok());
     for alias in ["gpt-4o", "rival/x", "openai/o1", "nothing", "best/", "Best", "off/x"] {
         let error = asked(alias).unwrap_err();
@@ -210,7 +243,7 @@ fn a_key_cannot_tell_what_it_may_not_use_from_what_is_not_there() {
 fn the_seed_alone_decides_and_weights_are_kept() {
     let snapshot = snapshot(town());
     let first = |seed| {
-        let plan = plan(&snapshot, Ask { alias: "best", dialect: OPENAI }, &key(1), seed).unwrap();
+        let plan = plan(&snapshot, ask("best"), &key(1), seed).unwrap();
         plan.attempts.first().unwrap().seat.account.name.to_string()
     };
     assert!((0..50).all(|it| first(it) == first(it)));
@@ -251,7 +284,7 @@ proptest! {
         seed in any::<u64>(),
     ) {
         let snapshot = Snapshot::build(catalog, 1).unwrap();
-        let result = plan(&snapshot, Ask { alias, dialect: OPENAI }, &key(1), seed);
+        let result = plan(&snapshot, ask(alias), &key(1), seed);
         let attempts = result.as_ref().map_or(&[][..], |it| &it.attempts);
         if result.is_ok() {
             prop_assert!(!attempts.is_empty());

@@ -101,6 +101,77 @@ fn of_providers() -> Vec<Case> {
     ]
 }
 
+fn of_signatures() -> Vec<Case> {
+    vec![
+        case(
+            "providers[\"aws\"].endpoints",
+            "regions and services",
+            vec![signed("aws", sigv4("us east")).into()],
+        ),
+        case(
+            "providers[\"scope\"].endpoints",
+            "printable ASCII",
+            vec![signed("scope", AuthStyle::GoogleServiceAccount { scope: String::new() }).into()],
+        ),
+        case(
+            "providers[\"entra\"].endpoints",
+            "must start with",
+            vec![signed("entra", entra("login.example")).into()],
+        ),
+    ]
+}
+
+fn signed(text: &str, auth: AuthStyle) -> Provider {
+    let it = endpoint(Dialect::OpenAi, Some("https://a.example"));
+    Provider { endpoints: vec![Endpoint { auth, ..it }], ..provider(text, &[]) }
+}
+
+fn sigv4(region: &str) -> AuthStyle {
+    AuthStyle::SigV4 { region: region.to_owned(), service: "bedrock".to_owned() }
+}
+
+fn entra(token_url: &str) -> AuthStyle {
+    let (token_url, scope) = (token_url.to_owned(), "https://a.example/.default".to_owned());
+    AuthStyle::EntraClientCredentials { token_url, scope }
+}
+
+#[test]
+fn credentials_have_the_form_that_their_provider_wants() {
+    let google = AuthStyle::GoogleServiceAccount { scope: "s".to_owned() };
+    for (auth, good, bad) in [
+        (sigv4(""), &["a:b", "a:b:c/d=="][..], &["a", "a:", ":b", "a:b:c:d", "a:b\n"][..]),
+        (google, &["{\n\"type\": 1}\n"], &["sk-1", ""]),
+        (entra("https://l.example/t"), &["a:b:c~"], &["ab", ":b", "a:"]),
+        (AuthStyle::Bearer, &["sk-1"], &["{\n}"]),
+    ] {
+        let fits = |text: &&str| {
+            let credential = Some(Secret::new((*text).to_owned()));
+            let account = Account { credential, ..account(1, "main", "p") };
+            let edits = [signed("p", auth.clone()).into(), account.into()];
+            Snapshot::build(catalog(edits), 1).is_ok()
+        };
+        assert!(good.iter().all(fits), "{auth:?}");
+        assert!(!bad.iter().any(fits), "{auth:?}");
+    }
+}
+
+#[test]
+fn who_speaks_two_dialects_may_be_reached_in_one() {
+    let two = vec![endpoint(Dialect::OpenAi, None), endpoint(Dialect::OpenAiResponses, None)];
+    let mut reached = account(1, "main", "two");
+    let built = |account: &Account| {
+        let edits = [provider_with("two", two.clone()), account.clone().into()];
+        Snapshot::build(catalog(edits), 1)
+    };
+    assert_eq!(built(&reached).unwrap_err().len(), 2);
+    reached.base_urls =
+        vec![BaseUrl { dialect: Dialect::OpenAi, url: "https://a.example".to_owned() }];
+    let snapshot = built(&reached).unwrap();
+    let seat = snapshot.seat(account_id(1)).unwrap();
+    assert!(seat.endpoint(Dialect::OpenAi).is_some());
+    assert!(seat.endpoint(Dialect::OpenAiResponses).is_none());
+}
+
 fn of_accounts() -> Vec<Case> {
     let base = |dialect, url: &str| BaseUrl { dialect, url: url.to_owned() };
     let secret = |text: &str| Some(Secret::new(text.to_owned()));
@@ -216,6 +287,8 @@ fn of_the_rest() -> Vec<Case> {
     dear.price = Some(Price { input: 0, cached_input: 0, cache_write: dollar, output: dollar + 1 });
     let mut short = model("good", "short");
     short.max_output_tokens = Some(0);
+    let mut long = model("good", "long");
+    long.context_tokens = Some(1_000_000_001);
     let settings = Settings {
         max_attempts: 21,
         attempt_deadline_ms: 0,
@@ -261,6 +334,7 @@ fn of_the_rest() -> Vec<Case> {
         case("settings.fallback_proxies", "is 1001", vec![Edit::PutSettings(settings)]),
         case("models[\"good/dear\"].price", "between 0 and 1000000000000000", vec![dear.into()]),
         case("models[\"good/short\"].max_output_tokens", "is 0", vec![short.into()]),
+        case("models[\"good/long\"].context_tokens", "is 1000000001", vec![long.into()]),
     ]
 }
 
@@ -271,6 +345,7 @@ fn base() -> Vec<Edit> {
 fn cases() -> Vec<Case> {
     of_providers()
         .into_iter()
+        .chain(of_signatures())
         .chain(of_accounts())
         .chain(of_clients())
         .chain(of_the_rest())
@@ -320,7 +395,7 @@ fn every_kind_of_defect_is_provoked_here() {
     assert_eq!(seen, (0..KINDS).collect());
 }
 
-const KINDS: u8 = 22;
+const KINDS: u8 = 24;
 
 /// A number for each kind: a new kind does not compile before it has one.
 fn kind(defect: &Defect) -> u8 {
@@ -347,6 +422,8 @@ fn kind(defect: &Defect) -> u8 {
         Defect::OutOfRange { .. } => 19,
         Defect::BadOutputCapField { .. } => 20,
         Defect::Limit { .. } => 21,
+        Defect::BadCredential { .. } => 22,
+        Defect::BadAuth { .. } => 23,
     }
 }
 

@@ -1,7 +1,9 @@
 //! Plays an answer onto its connection, piece by piece, spoilt as it was asked for.
 
 use super::{Body, Broken, answer::Dialect};
-use crate::demo::{Answer, Piece, anthropic, behave::Behave, ledger::Line, openai};
+use crate::demo::{
+    Answer, Piece, anthropic, behave::Behave, gemini, ledger::Line, openai, responses,
+};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt, StreamBody};
@@ -21,6 +23,7 @@ pub(super) async fn respond(
 ) -> Result<Response<Body>, Broken> {
     let status = answer.status;
     let streamed = answer.streamed && !behave.html;
+    let array = answer.array;
     line.entry.streamed = answer.streamed;
     let before_headers = Some(0);
     if behave.stall_after == before_headers {
@@ -44,7 +47,7 @@ pub(super) async fn respond(
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or_default();
     let headers = response.headers_mut();
     add_headers(headers, dialect, status, &request_id, &behave);
-    let kind = match (streamed, behave.html) {
+    let kind = match (streamed && !array, behave.html) {
         (true, _) => "text/event-stream; charset=utf-8",
         (false, true) => "text/html",
         (false, false) => "application/json",
@@ -93,7 +96,9 @@ impl Play {
             play.line.entry.cancelled = false;
             let event = match play.dialect {
                 Dialect::OpenAi => openai::error_event(),
+                Dialect::Responses => responses::error_event(play.sent),
                 Dialect::Anthropic => anthropic::error_event(),
+                Dialect::Gemini => gemini::error_event(),
             };
             return Some((Ok(Frame::data(event)), None));
         }
@@ -127,9 +132,11 @@ fn spoilt(dialect: Dialect, answer: Answer, behave: &Behave) -> VecDeque<Piece> 
     if behave.garbage {
         let garbage = match dialect {
             Dialect::OpenAi => one("data: {\"choices\": [{\"delta\n\n"),
+            Dialect::Responses => one("event: response.created\ndata: {\"type\": \"resp\n\n"),
             Dialect::Anthropic => {
                 one("event: content_block_delta\ndata: {\"type\": \"content_\n\n")
             }
+            Dialect::Gemini => one("data: {\"candidates\": [{\"cont\r\n\r\n"),
         };
         pieces.insert(pieces.len().min(2), garbage);
     }
@@ -159,7 +166,7 @@ fn add_headers(
         }
     };
     match dialect {
-        Dialect::OpenAi => {
+        Dialect::OpenAi | Dialect::Responses => {
             add("x-request-id", request_id);
             add("openai-organization", "demo");
             add("openai-processing-ms", "1");
@@ -174,8 +181,11 @@ fn add_headers(
             add("anthropic-ratelimit-requests-limit", "10000");
             add("anthropic-ratelimit-requests-remaining", "9999");
         }
+        Dialect::Gemini => add("server-timing", "gfet4t7; dur=1"),
     }
     match (&behave.retry_after, status) {
+        // Google says it in the body only.
+        (Some(_), _) if dialect == Dialect::Gemini => {}
         (Some(value), _) => add("retry-after", value),
         (None, 300..=399) => add("location", "http://127.0.0.1:9/"),
         (None, _) => {}

@@ -2,8 +2,8 @@ use super::*;
 use domain::{
     catalog::{
         Action, AuthStyle, BaseUrl, Calendar, CalendarPeriod, ClientSettings, Dialect, Endpoint,
-        Limit, Measure, Mode, Model, ModelId, Operation, Price, Provider, Route, Rule, Settings,
-        Subject, Target, Team, Tier, Weights,
+        Limit, Measure, Mode, Model, ModelId, Operation, Price, Provider, Quirk, Quirks, Route,
+        Rule, Settings, Subject, Target, Team, Tier, Translation, Weights,
     },
     id::{KeyId, LimitId},
     time::Timestamp,
@@ -38,12 +38,38 @@ fn edits() -> Vec<Edit> {
                     base_url: Some("https://a/v1".into()),
                     auth: AuthStyle::Bearer,
                     output_cap_field: Some("max_completion_tokens".into()),
+                    quirks: [Quirk::DeveloperRole, Quirk::CustomTools].into_iter().collect(),
                 },
                 Endpoint {
                     dialect: Dialect::Anthropic,
                     base_url: None,
                     auth: AuthStyle::Header("x-api-key".into()),
                     output_cap_field: None,
+                    quirks: Quirks::NONE,
+                },
+                Endpoint {
+                    dialect: Dialect::Bedrock,
+                    base_url: None,
+                    auth: AuthStyle::SigV4 { region: "eu-1".into(), service: "bedrock".into() },
+                    output_cap_field: None,
+                    quirks: Quirks::NONE,
+                },
+                Endpoint {
+                    dialect: Dialect::Gemini,
+                    base_url: None,
+                    auth: AuthStyle::GoogleServiceAccount { scope: "s".into() },
+                    output_cap_field: None,
+                    quirks: Quirks::NONE,
+                },
+                Endpoint {
+                    dialect: Dialect::OpenAiResponses,
+                    base_url: None,
+                    auth: AuthStyle::EntraClientCredentials {
+                        token_url: "https://t".into(),
+                        scope: "s".into(),
+                    },
+                    output_cap_field: None,
+                    quirks: Quirks::NONE,
                 },
             ],
             env_var: Some("ACME_API_KEY".into()),
@@ -75,6 +101,7 @@ fn edits() -> Vec<Edit> {
             built_in: true,
             price: Some(Price { input: 4, cached_input: 0, cache_write: 5, output: 6 }),
             max_output_tokens: Some(8_192),
+            context_tokens: Some(128_000),
         })),
         Edit::PutRoute(Arc::new(Route {
             alias: "chat-*".parse().unwrap(),
@@ -85,6 +112,7 @@ fn edits() -> Vec<Edit> {
                 ],
             }],
             enabled: false,
+            translation: Translation::Strict,
         })),
         Edit::PutTeam(Arc::new(Team {
             id: team,
@@ -262,6 +290,7 @@ fn what_a_price_leaves_out_costs_as_other_input() {
     let read = model_from(&wire).unwrap();
     let expected = Price { input: 7, cached_input: 0, cache_write: 7, output: 9 };
     assert_eq!((read.price, read.max_output_tokens), (Some(expected), None));
+    assert_eq!(read.context_tokens, None);
     wire.price = Some(crate::admin::v1::Price { output_nanousd: u64::MAX, ..price });
     assert_eq!(model_from(&wire).unwrap_err()[0].field, "price.output_nanousd");
     wire.price = None;

@@ -1,0 +1,59 @@
+//! What is spoken to whom: the caller's own dialect where the seat knows it, else one that
+//! the request can be translated to.
+
+use crate::{
+    catalog::{Dialect, Operation},
+    snapshot::Seat,
+};
+
+/// The dialect in which `seat` is asked for `operation` by a caller of `caller`'s dialect;
+/// `None` if it knows none in which that can be said.
+pub fn speech(seat: &Seat, caller: Dialect, operation: Operation) -> Option<Dialect> {
+    understood(caller, operation).iter().copied().find(|it| seat.endpoint(*it).is_some())
+}
+
+/// What a caller's request can be said in: its own dialect first, for that keeps every byte,
+/// then those that lose least.
+const fn understood(caller: Dialect, operation: Operation) -> &'static [Dialect] {
+    use Dialect::{Anthropic, Bedrock, Gemini, OpenAi, OpenAiResponses};
+    match (operation, caller) {
+        (Operation::Chat, OpenAi) => &[OpenAi, OpenAiResponses, Anthropic, Bedrock, Gemini],
+        (Operation::Chat, OpenAiResponses) => {
+            &[OpenAiResponses, Anthropic, Bedrock, Gemini, OpenAi]
+        }
+        (Operation::Chat, Anthropic) => &[Anthropic, Bedrock, OpenAiResponses, Gemini, OpenAi],
+        (Operation::Chat, Gemini) => &[Gemini, Anthropic, Bedrock, OpenAiResponses, OpenAi],
+        (Operation::Completions, OpenAi) => &[OpenAi, OpenAiResponses, Anthropic, Bedrock, Gemini],
+        (Operation::Embeddings, OpenAi) => &[OpenAi, Gemini],
+        (Operation::Embeddings, Gemini) => &[Gemini, OpenAi],
+        (Operation::CountTokens, Anthropic) => &[Anthropic, Gemini],
+        (Operation::CountTokens, Gemini) => &[Gemini, Anthropic],
+        // Nobody can ask for these.
+        (Operation::Chat, Bedrock)
+        | (Operation::Completions, OpenAiResponses | Anthropic | Gemini | Bedrock)
+        | (Operation::Embeddings, OpenAiResponses | Anthropic | Bedrock)
+        | (Operation::CountTokens, OpenAi | OpenAiResponses | Bedrock) => &[],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caller_s_own_dialect_comes_first_wherever_it_can_ask() {
+        for caller in Dialect::ALL {
+            for operation in Operation::ALL {
+                let understood = understood(caller, operation);
+                assert!(
+                    understood.first().is_none_or(|it| *it == caller),
+                    "{caller} {operation:?}"
+                );
+                let mut once = understood.to_vec();
+                once.sort_unstable();
+                once.dedup();
+                assert_eq!(once.len(), understood.len());
+            }
+        }
+    }
+}
