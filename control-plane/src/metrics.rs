@@ -53,6 +53,10 @@ fn describe_limits() {
         "Let through beyond what limits promise, in thousandths of their units, summed up; should be 0"
     );
     describe_counter!("sluice_control_limit_grants_total", "Answers about a limit sent to proxies");
+    describe_counter!(
+        "sluice_control_limit_messages_total",
+        "Messages about limits from proxies and to them, by way"
+    );
     describe_counter!("sluice_control_limit_denied_total", "Those that gave nothing, by why");
     describe_counter!(
         "sluice_control_limit_grants_dropped_total",
@@ -97,7 +101,12 @@ pub(crate) fn leading(term: Option<(u64, Timestamp)>) {
     }
 }
 
+pub(crate) fn sync_heard() {
+    counter!("sluice_control_limit_messages_total", "way" => "in").increment(1);
+}
+
 pub(crate) fn grants_sent(answers: usize) {
+    counter!("sluice_control_limit_messages_total", "way" => "out").increment(1);
     counter!("sluice_control_limit_grants_total").increment(answers as u64);
 }
 

@@ -150,6 +150,7 @@ impl Teller {
             tracing::warn!(%error, "nothing is lent to a new proxy: this cannot be noted in the home folder");
             return;
         }
+        metrics::sync_heard();
         self.lead(|book, now, out| book.hear(now, holder, sync, out));
     }
 

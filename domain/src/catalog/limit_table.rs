@@ -9,38 +9,49 @@ use crate::{
     id::{AccountId, KeyId, LimitId, TeamId},
     name::Name,
 };
-use std::{cmp::Ordering, collections::BTreeSet, sync::Arc};
+use std::{cmp::Ordering, collections::BTreeSet, hash::Hash, sync::Arc};
 
 /// All limits of a catalog.
 #[derive(Debug, Clone, Default)]
 pub struct LimitTable {
     by_id: Shards<Vec<Arc<Limit>>>,
     by_subject: Shards<Owned>,
-    rules: Arc<Rules>,
+    rules: Rules,
     len: usize,
 }
 
-/// Rules that limits share: most limits of many are alike.
+/// Rules that limits share: most limits of many are alike. In parts, so that an edit copies
+/// few of them.
 #[derive(Debug, Clone, Default)]
-struct Rules(BTreeSet<Arc<Rule>>);
+struct Rules(Shards<BTreeSet<Arc<Rule>>>);
 
 impl Rules {
-    /// With so many it begins anew: an edit that copies them must stay cheap, and those
-    /// that nobody has any more must go at some time.
-    const MOST: usize = 1_024;
+    /// With so many in one part, those that nobody has any more go; if that is not half of
+    /// them, limits are hardly alike, and the part begins anew.
+    const MOST: usize = 256;
 
     /// Makes `limit` share the rule of those that are alike.
-    fn share(rules: &mut Arc<Self>, limit: &mut Arc<Limit>) {
-        if let Some(there) = rules.0.get(&limit.rule) {
+    fn share(&mut self, limit: &mut Arc<Limit>) {
+        let mut hasher = crc32fast::Hasher::new();
+        limit.rule.hash(&mut hasher);
+        let byte = place_byte(hasher.finalize());
+        if let Some(there) = self.0.of(byte).and_then(|it| it.get(&limit.rule)) {
             if !Arc::ptr_eq(there, &limit.rule) {
-                Arc::make_mut(limit).rule = Arc::clone(there);
+                let there = Arc::clone(there);
+                Arc::make_mut(limit).rule = there;
             }
             return;
         }
-        if rules.0.len() >= Self::MOST {
-            *rules = Arc::default();
-        }
-        Arc::make_mut(rules).0.insert(Arc::clone(&limit.rule));
+        let rule = Arc::clone(&limit.rule);
+        self.0.edit(byte, |part| {
+            if part.len() >= Self::MOST {
+                part.retain(|it| 1 < Arc::strong_count(it));
+                if Self::MOST / 2 < part.len() {
+                    part.clear();
+                }
+            }
+            part.insert(rule);
+        });
     }
 }
 
@@ -214,7 +225,7 @@ impl LimitTable {
     /// Adds a limit, or replaces the one of its id.
     pub fn insert(&mut self, mut limit: Arc<Limit>) {
         self.remove(limit.id);
-        Rules::share(&mut self.rules, &mut limit);
+        self.rules.share(&mut limit);
         let place = limit.subject.as_ref().place();
         self.by_subject.edit(place_byte(place), |shard| {
             let at = shard.position(place, &limit).unwrap_or_else(|it| it);

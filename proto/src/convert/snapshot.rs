@@ -1,5 +1,7 @@
 //! The catalog as it travels to proxies and lies on their disks: items, and their hash.
 
+mod digests;
+
 use super::{
     Invalid, bytes32_from,
     catalog::{
@@ -10,6 +12,7 @@ use super::{
     limit::{ById, LimitParts, limit_from, limit_to},
 };
 use crate::sync::v1::{self, config_item::Item};
+use digests::Digests;
 use domain::{
     catalog::{Account, Catalog, Edit, VirtualKey},
     id::{AccountId, TeamId},
@@ -208,11 +211,19 @@ pub fn key_of(item: &v1::ConfigItem) -> Option<v1::ItemKey> {
 /// The hash of a catalog: the sum, modulo 2^256 in four lanes of 64 bits, of the
 /// SHA-256 of its items. The order of items does not matter, and an edit costs one
 /// item. It finds what got lost or mixed up on the way; it is no signature.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct CatalogHash {
     sum: [u64; 4],
-    items: HashMap<[u8; 16], [u64; 4]>,
+    items: Digests,
 }
+
+impl PartialEq for CatalogHash {
+    fn eq(&self, other: &Self) -> bool {
+        self.sum == other.sum
+    }
+}
+
+impl Eq for CatalogHash {}
 
 impl CatalogHash {
     /// The hash of these items.
@@ -234,7 +245,7 @@ impl CatalogHash {
 
     /// Takes the item of this key out.
     pub fn remove(&mut self, key: &v1::ItemKey) {
-        let old = self.items.remove(&short(key));
+        let old = self.items.remove(short(key));
         self.sum = self.sum_with(old, None);
     }
 
@@ -247,13 +258,13 @@ impl CatalogHash {
     pub fn value_after(&self, upserts: &[v1::ConfigItem], removed: &[v1::ItemKey]) -> [u8; 32] {
         // What the touched keys stand at, as the edits go by.
         let mut touched: HashMap<[u8; 16], Option<[u64; 4]>> = HashMap::new();
-        let mut staged = Self { sum: self.sum, items: HashMap::new() };
+        let mut staged = Self { sum: self.sum, items: Digests::default() };
         let edits = upserts
             .iter()
             .filter_map(|it| Some((short(&key_of(it)?), Some(digest_of(it)))))
             .chain(removed.iter().map(|it| (short(it), None)));
         for (key, new) in edits {
-            let old = touched.insert(key, new).unwrap_or_else(|| self.items.get(&key).copied());
+            let old = touched.insert(key, new).unwrap_or_else(|| self.items.get(&key));
             staged.sum = staged.sum_with(old, new);
         }
         staged.value()
