@@ -9,8 +9,8 @@ use crate::{
     fleet::Fleet,
     grpc::{self, Desk, PeerDesk, SyncDesk, auth::Gate},
     ledger,
-    lender::{self, Lending, Office, Peers, Terms},
-    listener, metrics,
+    lender::{self, Lender, Lending, Office, Peers, Terms},
+    limit_metrics, listener, metrics,
     publisher::Publisher,
     secrets,
     store::{PoolSettings, Source, Store, StoreError, embedded::Embedded},
@@ -58,6 +58,7 @@ pub struct App {
     lending_store: Store,
     vault: Arc<Vault>,
     publisher: Arc<Publisher>,
+    lender: Lender,
     embedded: Option<Embedded>,
     serving: JoinHandle<()>,
     settling: JoinHandle<()>,
@@ -157,6 +158,7 @@ impl App {
             lending_store,
             vault,
             publisher,
+            lender: desk.lender,
             embedded,
             serving,
             settling,
@@ -189,6 +191,9 @@ impl App {
         let publisher = Arc::clone(&self.publisher);
         tasks.spawn("publisher", publisher.run(shutdown.clone()));
         tasks.spawn("upkeep", keep_up(self.store.clone(), self.process.clone()));
+        let publisher = Arc::clone(&self.publisher);
+        let telling = limit_metrics::tell(self.lender.clone(), publisher, self.process.clone());
+        tasks.spawn("limit metrics", telling);
         self.lend();
         Ok(())
     }

@@ -71,6 +71,8 @@ pub(crate) enum Wanted {
     Ids,
     /// These.
     Of(Vec<LimitId>),
+    /// So many of those in use, the fullest.
+    Fullest(usize),
 }
 
 /// Where proxies' messages about limits are handed in. Cheap to clone.

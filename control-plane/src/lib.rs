@@ -10,6 +10,7 @@ mod fleet;
 mod grpc;
 mod ledger;
 mod lender;
+mod limit_metrics;
 mod listener;
 mod metrics;
 mod named;

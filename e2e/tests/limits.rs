@@ -60,7 +60,7 @@ fn count(answers: &[Answered], status: u16) -> usize {
 
 #[tokio::test]
 async fn a_rate_holds_over_three_proxies_and_says_when_to_come_back() {
-    // LiteLLM #13202, #27736, #40291 and Bifrost #3547: there, three times as many pass.
+    // LiteLLM #13202, #10555, #27736, #40291 and Bifrost #3547: there, three times as many pass.
     let stack = stack(3, vec![rpm(KEY, 30)]).await;
     let (callers, start) = (callers(&stack), Instant::now());
     let mut answers = Vec::new();
@@ -98,6 +98,7 @@ async fn a_rate_holds_over_three_proxies_and_says_when_to_come_back() {
     assert_eq!(refused.header("anthropic-ratelimit-requests-limit"), "30");
 }
 
+/// Bifrost #4921 asks for it; with counters in each process (LiteLLM #36926) it frees one only.
 #[tokio::test]
 async fn a_reset_frees_a_key_at_once_on_all_proxies() {
     let stack = stack(2, Vec::new()).await;
@@ -115,6 +116,23 @@ async fn a_reset_frees_a_key_at_once_on_all_proxies() {
     }
 }
 
+#[tokio::test]
+async fn how_a_limit_is_doing_is_a_metric() {
+    let stack = stack(1, vec![rpm(KEY, 30)]).await;
+    for _ in 0..3 {
+        assert_eq!(chat(&callers(&stack)[0]).await.status, 200);
+    }
+    let url = format!("{}/metrics", stack.control_ops().unwrap());
+    let told = async || {
+        let text = reqwest::get(&url).await.ok()?.text().await.ok()?;
+        let is_used = |it: &str| it.contains(": 30 requests per minute\"} 3.000");
+        let used = |it: &&str| it.starts_with("sluice_control_limit_used{limit=\"") && is_used(it);
+        text.lines().find(used).map(str::to_owned)
+    };
+    until("three requests are told of", told).await.unwrap();
+}
+
+/// LiteLLM #28247: every process that came up seeded the common counter anew.
 #[tokio::test]
 async fn a_day_is_counted_over_restarts_of_everything() {
     let mut stack = stack(2, vec![rpd(KEY, 10)]).await;
@@ -273,6 +291,7 @@ async fn a_budget_is_exact_and_its_end_is_another_error() {
     assert!(unpriced.text().contains("price"), "{}", unpriced.text());
 }
 
+/// Bifrost #4790 asks for them.
 #[tokio::test]
 async fn seats_come_back_however_a_request_ends() {
     // LiteLLM #20256, #16011: there, they stick until somebody clears Redis.

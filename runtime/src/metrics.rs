@@ -1,6 +1,10 @@
 //! The registry of metrics and its text form. Knows no metric but the process's own.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
@@ -15,21 +19,36 @@ const SECONDS: &[f64] = &[
 
 /// The metrics of this process, readable as text.
 #[derive(Clone)]
-pub struct MetricsHandle(Arc<PrometheusHandle>);
+pub struct MetricsHandle {
+    registry: Arc<PrometheusHandle>,
+    supplement: Arc<Mutex<String>>,
+}
 
 impl MetricsHandle {
     /// Every metric in the Prometheus text format.
     #[must_use]
     pub fn render(&self) -> String {
         note_process();
-        self.0.render()
+        let mut text = self.registry.render();
+        text.push_str(&self.supplement.lock().unwrap_or_else(PoisonError::into_inner));
+        text
+    }
+
+    /// Puts `text` behind all metrics, in place of what stood there: what a registry cannot
+    /// hold, since it forgets nothing.
+    pub fn supplement(&self, text: String) {
+        *self.supplement.lock().unwrap_or_else(PoisonError::into_inner) = text;
+    }
+
+    fn of(registry: PrometheusHandle) -> Self {
+        Self { registry: Arc::new(registry), supplement: Arc::default() }
     }
 }
 
 /// A registry that nothing writes to: for tests and tools.
 impl Default for MetricsHandle {
     fn default() -> Self {
-        Self(Arc::new(PrometheusBuilder::new().build_recorder().handle()))
+        Self::of(PrometheusBuilder::new().build_recorder().handle())
     }
 }
 
@@ -46,7 +65,7 @@ pub(crate) fn install() -> Result<MetricsHandle, Failure> {
         .install_recorder()?;
     metrics::describe_gauge!("process_resident_memory_bytes", "Memory in use, bytes.");
     metrics::describe_gauge!("process_open_fds", "Open file descriptors.");
-    Ok(MetricsHandle(Arc::new(handle)))
+    Ok(MetricsHandle::of(handle))
 }
 
 /// Folds collected samples in the background: without it histograms grow without bound.
@@ -56,7 +75,7 @@ pub(crate) fn keep_up(process: &Process, every: Duration) {
         let mut ticks = tokio::time::interval(every);
         loop {
             ticks.tick().await;
-            handle.0.run_upkeep();
+            handle.registry.run_upkeep();
         }
     });
 }
@@ -89,12 +108,15 @@ mod tests {
             .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS)
             .unwrap()
             .build_recorder();
-        let handle = MetricsHandle(Arc::new(recorder.handle()));
+        let handle = MetricsHandle::of(recorder.handle());
         let text = metrics::with_local_recorder(&recorder, || {
             metrics::counter!("turns_total", "wheel" => "left").increment(2);
             metrics::histogram!("turn_seconds").record(0.02);
+            handle.supplement("more 1\n".to_owned());
+            handle.supplement("other 1\n".to_owned());
             handle.render()
         });
+        assert!(text.ends_with("other 1\n") && !text.contains("more"), "{text}");
         assert!(text.contains("turns_total{wheel=\"left\"} 2"), "{text}");
         assert!(text.contains("turn_seconds_bucket{le=\"0.025\"} 1"), "{text}");
     }

@@ -95,7 +95,8 @@ async fn a_limit_in_tokens_is_used_to_its_end_and_refills_at_its_rate() {
 }
 
 /// LiteLLM #17664: only output counted. apisix #13662: input was lost in Anthropic's streams.
-/// higress #1080: a stream's tokens were taken twice.
+/// higress #1080, #4067, #1665, ai-gateway #1169, #1754: a stream's tokens were taken twice, or
+/// not at all.
 #[tokio::test]
 async fn input_and_output_count_once_however_the_answer_comes() {
     let stage = stage(tpm(100_000)).await;
@@ -134,25 +135,40 @@ async fn a_teams_limit_counts_all_of_its_keys_and_nobody_elses() {
 async fn every_endpoint_that_asks_a_provider_is_limited() {
     const ALL: [Operation; 3] = [Operation::Chat, Operation::Embeddings, Operation::CountTokens];
     let given = CHAT.replacen('{', r#"{"max_tokens":10,"input":"x","#, 1);
-    for path in
-        ["/v1/chat/completions", "/v1/embeddings", "/v1/messages", "/v1/messages/count_tokens"]
-    {
+    let input = r#"{"model":"fast","input":"hello"}"#;
+    let prompt = r#"{"model":"fast","prompt":"hello"}"#;
+    let contents = r#"{"contents":[{"role":"user","parts":[{"text":"hello"}]}]}"#;
+    let content = r#"{"content":{"parts":[{"text":"hello"}]}}"#;
+    for (path, given) in [
+        ("/v1/chat/completions", &*given),
+        ("/openai/deployments/fast/chat/completions", &given),
+        ("/v1/embeddings", &given),
+        ("/v1/messages", &given),
+        ("/v1/messages/count_tokens", &given),
+        ("/v1/responses", input),
+        ("/v1/completions", prompt),
+        ("/v1beta/models/fast:generateContent", contents),
+        ("/v1beta/models/fast:streamGenerateContent", contents),
+        ("/v1beta/models/fast:embedContent", content),
+    ] {
         let mut plan = Plan::new().await;
         plan.limits = vec![limit(1, of_key(), rpm(1))];
         plan.models.iter_mut().for_each(|it| it.operations = ALL.to_vec());
         let stage = plan.start().await;
         stage.main.then_json(200, ANSWER);
         let statuses = [
-            stage.post(path, given.clone()).send().await.unwrap().status(),
-            stage.post(path, given.clone()).send().await.unwrap().status(),
+            stage.post(path, given.to_owned()).send().await.unwrap().status(),
+            stage.post(path, given.to_owned()).send().await.unwrap().status(),
         ];
-        assert_eq!(statuses.map(|it| it.as_u16()), [200, 429], "{path}");
-        assert_eq!(stage.main.got().len(), 1, "{path}");
+        // What is not understood of the answer is another matter.
+        assert_eq!((statuses[0] == 429, statuses[1].as_u16()), (false, 429), "{path}");
+        let asked = stage.main.got().len() + stage.spare.got().len();
+        assert!(1 <= asked, "{path}");
     }
 }
 
-/// LiteLLM #34732, one-api #2440, weave router #795, claude-code #93255: who asks often
-/// enough at the same time spends a multiple of the budget.
+/// LiteLLM #34732, #26672, #40095, #11083, #23714, one-api #2440, weave router #795,
+/// claude-code #93255: who asks often enough at the same time spends a multiple of the budget.
 #[tokio::test]
 async fn requests_at_the_same_time_do_not_spend_more_than_the_budget() {
     // Five answers; each may take 50 tokens and its prompt.
@@ -173,7 +189,7 @@ async fn requests_at_the_same_time_do_not_spend_more_than_the_budget() {
 }
 
 /// LiteLLM #27639, #27735, #30460, #34238: what failed stayed reserved, until a key with
-/// money left was told that it has none. LiteLLM #16011, #27955, #27900: seats, likewise.
+/// money left was told that it has none. LiteLLM #16011, #27955, #27900, #40846: seats, likewise.
 #[tokio::test]
 async fn nothing_stays_reserved_of_a_budget_however_a_request_ends() {
     let mut plan = Plan::new().await;
@@ -225,6 +241,22 @@ async fn who_has_no_budget_is_not_told_that_it_is_exceeded() {
     for _ in 0..5 {
         stage.main.then_json(200, ANSWER);
         assert_eq!(ask(&stage, 2, &given).await.status(), 200);
+    }
+}
+
+/// new-api #3536, #4100, #4585, one-api #1090: after one error nobody asked an account again
+/// until somebody enabled it by hand.
+#[tokio::test]
+async fn one_error_costs_an_account_one_request() {
+    let stage = Stage::new().await;
+    for status in [401, 403, 500, 503] {
+        stage.main.then_json(status, r#"{"error":{"message":"no"}}"#);
+        stage.spare.then_json(200, ANSWER);
+        let response = stage.chat().await;
+        assert_eq!(header(&response, "x-sluice-attempts").as_deref(), Some("2"), "{status}");
+        stage.main.then_json(200, ANSWER);
+        let response = stage.chat().await;
+        assert_eq!(header(&response, "x-sluice-attempts").as_deref(), Some("1"), "{status}");
     }
 }
 

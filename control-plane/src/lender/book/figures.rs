@@ -8,6 +8,7 @@ use domain::{
     limit::{Holder, LeaseOf, lease::leader::Leader, supply::Supply},
     time::Timestamp,
 };
+use std::cmp::Reverse;
 
 /// What the one that lends knows.
 #[derive(Debug, Clone)]
@@ -104,6 +105,12 @@ impl Book {
             Wanted::Ids => self.active.keys().map(|id| only_id(*id)).collect(),
             Wanted::Of(ids) => {
                 ids.iter().filter_map(|it| self.active.get(it)).map(|it| self.of(now, it)).collect()
+            }
+            Wanted::Fullest(most) => {
+                let mut all: Vec<_> = self.active.values().map(|it| self.of(now, it)).collect();
+                all.sort_unstable_by_key(|it| (Reverse(it.used_ppm), it.id));
+                all.truncate(*most);
+                all
             }
         };
         Figures {

@@ -48,6 +48,25 @@ async fn requests_that_time_out_at_any_point_do_not_hold_their_seats() {
         .await;
 }
 
+/// new-api #4429: what a request had reserved when it panicked was gone.
+#[tokio::test(start_paused = true)]
+async fn a_panic_leaves_nothing_reserved() {
+    let (both, rate) = (seats(1, 2), rpm(2, 60_000));
+    let stage = Stage::new(&[&both, &rate]);
+    stage
+        .run(async {
+            let held = ask(&stage.meter, &[&both, &rate]).await.unwrap();
+            let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
+                let _held = held;
+                panic!("in the middle of a request");
+            }));
+            assert!(panicked.is_err());
+            assert_eq!(view(&stage, &both).reserved_milli, 0);
+            assert_eq!(view(&stage, &rate).reserved_milli, 0);
+        })
+        .await;
+}
+
 /// LiteLLM #39309: refused requests were counted, so that a key never recovered.
 #[tokio::test(start_paused = true)]
 async fn refused_requests_consume_nothing_of_any_limit() {
