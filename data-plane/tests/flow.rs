@@ -24,6 +24,8 @@ mod lifecycle;
 mod limits;
 #[path = "flow/limits_of_accounts.rs"]
 mod limits_of_accounts;
+#[path = "flow/peers.rs"]
+mod peers;
 #[path = "flow/peers_limits.rs"]
 mod peers_limits;
 #[path = "flow/refusals.rs"]

@@ -291,14 +291,19 @@ fn headers_of(ask: &Ask<'_>) -> HeaderMap {
 /// no use to the caller.
 fn not_an_answer(response: &Response<reqwest::Body>) -> Option<&'static str> {
     let headers = response.headers();
-    let encoding = headers.get(header::CONTENT_ENCODING);
-    if encoding.is_some_and(|it| !it.as_bytes().eq_ignore_ascii_case(b"identity")) {
+    if is_compressed(headers) {
         return Some("compressed, though not asked to be");
     }
     if is_of_type(headers, "text/html") {
         return Some("a web page");
     }
     response.body().is_end_stream().then_some("empty")
+}
+
+/// Whether the body is not to be read as it is, though nobody asked for that.
+pub(super) fn is_compressed(headers: &HeaderMap) -> bool {
+    let encoding = headers.get(header::CONTENT_ENCODING);
+    encoding.is_some_and(|it| !it.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 /// Whether this is the media type, in whatever case it is written.

@@ -2,7 +2,7 @@
 //! it, else our own words.
 
 use super::{
-    exchange::{Failed, Said, is_of_type},
+    exchange::{Failed, Said, is_compressed, is_of_type},
     receive::Ask,
     relay::{Credits, credit},
     settle::{Settlement, Used},
@@ -100,8 +100,8 @@ fn may_be_heard(status: StatusCode) -> bool {
     !ours && (status.is_client_error() || status.is_server_error())
 }
 
-/// The upstream's own words, without its secrets and with its status. A web page, or
-/// what does not come whole, is replaced by ours.
+/// The upstream's own words, without its secrets and with its status. A web page, what is
+/// compressed though not asked to be, or does not come whole, is replaced by ours.
 async fn said(
     response: Response<reqwest::Body>,
     line: &Arc<Line>,
@@ -114,7 +114,7 @@ async fn said(
     let credential = credential.filter(|it| MIN_CREDENTIAL_LEN <= it.expose().len());
     let mut headers = headers::to_caller(&head.headers);
     forget(&mut headers, credential);
-    let readable = !is_of_type(&head.headers, "text/html");
+    let readable = !is_of_type(&head.headers, "text/html") && !is_compressed(&head.headers);
     let body = timeout(SAID_WITHIN, Limited::new(body, MAX_SAID_BYTES).collect()).await;
     let body = body.ok().and_then(Result::ok).map(http_body_util::Collected::to_bytes);
     match body.filter(|it| readable && !it.is_empty()) {
@@ -122,7 +122,9 @@ async fn said(
             let failure = translate::failure(dialect, head.status.as_u16(), &body);
             let mut reply = translated(&failure, line, ask);
             if let Some(after) = retry_delay_in_body(dialect, &body) {
-                let seconds = after.as_secs().max(1);
+                // Rounded up: who comes back too early is refused once more.
+                let seconds = after.as_millis().div_ceil(1_000).max(1);
+                let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
                 reply.headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
             }
             take_over(&mut headers, &mut reply.headers);

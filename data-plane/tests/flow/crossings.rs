@@ -11,7 +11,7 @@ use domain::{
 use serde_json::{Value, json};
 
 /// Both accounts speak only this.
-async fn speaking(dialect: Dialect) -> Stage {
+pub(crate) async fn speaking(dialect: Dialect) -> Stage {
     plan(dialect).await.start().await
 }
 
@@ -29,7 +29,7 @@ async fn plan(dialect: Dialect) -> Plan {
 }
 
 const MESSAGE: &str = r#"{"id":"msg_1","type":"message","role":"assistant","model":"big","content":[{"type":"text","text":"hi"}],"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":5,"cache_read_input_tokens":4,"output_tokens":3}}"#;
-const MESSAGE_EVENTS: [&str; 6] = [
+pub(crate) const MESSAGE_EVENTS: [&str; 6] = [
     "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_1\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"big\",\"content\":[],\"usage\":{\"input_tokens\":9,\"output_tokens\":1}}}\n\n",
     "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n",
     "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"hi\"}}\n\n",
@@ -80,6 +80,7 @@ async fn a_stream_is_told_in_the_callers_events_and_metered_by_the_providers() {
     assert_eq!((record.outcome, record.estimated), (Outcome::Complete, false));
 }
 
+/// Bug 28 of the list: a stream that broke off ended well for its caller.
 #[tokio::test]
 async fn a_stream_that_breaks_off_is_an_error_in_the_callers_dialect() {
     for end in [Step::Reset, Step::Close, Step::Send(b"0\r\n\r\n".to_vec())] {
@@ -202,6 +203,7 @@ async fn googles_callers_are_served_with_their_key_wherever_they_put_it() {
     assert_eq!(body(refused).await["error"]["status"], "UNAUTHENTICATED");
 }
 
+/// Bug 43 of the list: a body of `/responses` at `/chat/completions` was refused.
 #[tokio::test]
 async fn a_body_in_another_dialect_than_its_path_is_served_and_answered_in_the_paths() {
     let stage = speaking(Dialect::OpenAi).await;
@@ -233,6 +235,7 @@ async fn a_text_to_be_continued_is_a_chat_where_chats_are_all_there_is() {
     assert_eq!(stage.main.only().line, "POST /v1/completions");
 }
 
+/// Bug 33 of the list: counts were missing where the provider speaks another dialect.
 #[tokio::test]
 async fn vectors_and_counts_cross_over_too() {
     let stage = speaking(Dialect::Gemini).await;
@@ -285,6 +288,7 @@ async fn who_goes_on_from_a_response_is_sent_to_who_keeps_it_and_nobody_else_is(
     }
 }
 
+/// Bug 45 of the list: Codex, which asks for a WebSocket first, was told 404 and gave up.
 #[tokio::test]
 async fn browsers_may_ask_and_codex_hears_at_once_that_there_is_no_websocket() {
     let stage = Stage::new().await;
