@@ -144,6 +144,7 @@ mod tests {
         );
     }
 
+    /// Bug 32 of the list: Bedrock was told every beta, and refuses those it does not know.
     #[test]
     fn for_bedrock_the_stream_goes_too_and_known_betas_come() {
         const VERSION: &str = r#""anthropic_version":"bedrock-2023-05-31""#;
@@ -171,6 +172,7 @@ mod tests {
         check(Host::BedrockInvoke, &[], "{ }", &format!("{{{VERSION} }}"));
     }
 
+    /// Bug 34 of the list: an edit wrote the whole body anew, and the prompt was not cached.
     #[test]
     fn between_members_that_stay_all_bytes_stay() {
         check(

@@ -196,6 +196,7 @@ mod tests {
         }
     }
 
+    /// Bug 37 of the list: a cut within a character, or a CRLF, broke events.
     #[test]
     fn names_and_data_are_read_whatever_the_line_ends_and_the_cuts() {
         check("event: a\ndata: 1\n\ndata:2\n\n", &[("a", "1"), ("", "2")]);

@@ -121,6 +121,7 @@ fn cuts() -> impl Strategy<Value = Vec<prop::sample::Index>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
+    /// Bug 37 of the list: a cut within a character, or a CRLF, broke events.
     #[test]
     fn any_split_of_an_openai_stream_gives_the_same(
         bytes in whole(openai_data()),

@@ -229,6 +229,7 @@ mod tests {
         assert_eq!(to["accept-encoding"], "identity");
     }
 
+    /// Bug 27 of the list: when to come back was lost.
     #[test]
     fn an_answer_loses_the_accounts_identity_and_keeps_when_to_retry() {
         let to = to_caller(&map(&[

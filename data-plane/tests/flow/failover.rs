@@ -17,6 +17,7 @@ async fn a_failed_attempt_goes_on_to_the_next_target_with_its_own_model_and_cred
         vec![Step::Reset],
         vec![Step::Send(b"not http at all\r\n\r\n".to_vec()), Step::Close],
         vec![Step::Send(with_headers(200, &[("content-type", "text/html")], "<html>"))],
+        // Bug 36 of the list: compressed unasked, and passed on as if it were not.
         vec![Step::Send(with_headers(200, &[("content-encoding", "gzip")], "zzz"))],
         vec![Step::Send(json(200, ""))],
     ] {
@@ -74,6 +75,7 @@ async fn the_callers_own_mistake_is_not_tried_elsewhere_and_comes_back_verbatim(
     assert_eq!((record.tokens, record.estimated), (Tokens::default(), false));
 }
 
+/// Bug 27 of the list: when to come back was lost.
 #[tokio::test]
 async fn when_all_are_busy_the_last_one_says_when_to_come_back() {
     let stage = Stage::new().await;

@@ -12,6 +12,7 @@ use domain::{
     usage::Outcome,
 };
 
+/// Bug 34 of the list: bodies were written anew, and the prompt was not cached.
 #[tokio::test]
 async fn the_body_reaches_the_upstream_byte_for_byte_but_for_the_model() {
     let stage = Stage::new().await;
@@ -40,6 +41,8 @@ async fn a_body_whose_model_stays_is_the_very_same() {
     assert_eq!(got[0].header("content-length"), Some(large.len().to_string()));
 }
 
+/// Bug 32 and bug 36 of the list: betas that the gateway did not know were dropped; compressed
+/// answers were asked for, and could not be read.
 #[tokio::test]
 async fn headers_about_the_request_go_on_and_credentials_and_the_way_do_not() {
     let stage = Stage::new().await;
@@ -151,6 +154,7 @@ async fn an_operator_may_keep_the_route_to_themselves() {
     }
 }
 
+/// Bug 37 of the list: a cut within a character, or a CRLF, broke events.
 #[tokio::test]
 async fn a_stream_comes_back_byte_for_byte_however_it_is_cut() {
     let stage = Stage::new().await;
@@ -239,6 +243,7 @@ async fn anthropic_messages_go_their_own_way() {
     assert_eq!(record.dialect, Dialect::Anthropic);
 }
 
+/// Bug 33 of the list: a count was charged as if it were an answer.
 #[tokio::test]
 async fn counting_tokens_uses_none() {
     let stage = Stage::new().await;

@@ -313,6 +313,7 @@ async fn a_seat_is_free_again_when_the_stream_has_ended() {
     body(ok(&stage).await).await;
 }
 
+/// Bug 33 of the list: a count was charged as if it were an answer.
 #[tokio::test]
 async fn counting_tokens_counts_as_a_request_and_as_nothing_else() {
     let stage = stage([rpm(2), tpm(1_000), Rule::TokensPerRequest { most: n(1) }]).await;

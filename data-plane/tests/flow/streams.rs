@@ -14,6 +14,7 @@ fn cut_after(events: usize, end: Step) -> Vec<Step> {
     steps
 }
 
+/// Bug 28 of the list: a stream that broke off was ended with `[DONE]`.
 #[tokio::test]
 async fn a_stream_that_breaks_off_ends_with_an_error_event_and_no_done() {
     for end in [Step::Reset, Step::Close, Step::Send(b"0\r\n\r\n".to_vec())] {
@@ -102,6 +103,7 @@ async fn a_stream_with_a_reason_to_stop_and_no_done_is_whole() {
     assert_eq!((record.outcome, record.estimated), (Outcome::Complete, false));
 }
 
+/// Bug 41 of the list: the connection was held after the last event.
 #[tokio::test]
 async fn the_callers_stream_ends_with_the_last_event_whatever_the_upstream_does() {
     let mut plan = Plan::new().await;

@@ -129,6 +129,7 @@ mod tests {
         assert_eq!(call.input, CallInput::Text("{}".to_owned()));
     }
 
+    /// Bug 6 of the list: no arguments were sent on as a text, as `null` or twice.
     #[test]
     fn no_arguments_are_an_empty_object_however_a_model_says_it() {
         for text in ["", " ", "null", "{}", "{}{}", " {} {}\n", "{ }"] {
@@ -140,6 +141,7 @@ mod tests {
         }
     }
 
+    /// Bug 34 of the list: arguments came back in another order, and the prompt was not cached.
     #[test]
     fn arguments_keep_their_bytes() {
         let text = "{ \"b\": 1.0,\"a\" :12345678901234567890 }";

@@ -181,6 +181,7 @@ fn a_wish_to_be_asked_later_is_read_in_all_its_forms() {
     }
 }
 
+/// Bug 27 of the list: when to come back was lost, where it is not in a header.
 #[test]
 fn google_says_in_the_body_when_to_come_back() {
     let body = |delay: &str| {

@@ -115,6 +115,7 @@ fn the_usage_chunk_is_taken_out_whole_and_nothing_else() {
     }
 }
 
+/// Bug 39 of the list: Azure's first chunk has no choices, and is not that of the usage.
 #[test]
 fn usage_beside_choices_and_empty_choices_without_usage_stay() {
     for event in [

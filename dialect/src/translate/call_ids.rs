@@ -234,6 +234,7 @@ mod tests {
         [ids[0].to_owned(), ids[1].to_owned()]
     }
 
+    /// Bug 22 of the list: ids were too long, or of letters that the target does not take.
     #[test]
     fn ids_get_the_targets_form_and_results_find_their_calls() {
         let long = "x".repeat(100);

@@ -123,6 +123,7 @@ mod tests {
         }
     }
 
+    /// Bug 37 of the list: a cut within a character, or a CRLF, broke events.
     #[test]
     fn events_are_read_whatever_the_line_ends_and_the_cuts() {
         check(

@@ -48,6 +48,7 @@ fn check(from: Speech, status: u16, answered: &Answered) -> Result<()> {
     Ok(())
 }
 
+/// Bug 26 of the list: callers got another dialect's envelope.
 #[tokio::test]
 async fn errors_before_the_answer_have_the_callers_form() {
     every_pair("errors", async |pair| {
@@ -68,6 +69,7 @@ async fn errors_before_the_answer_have_the_callers_form() {
     .await;
 }
 
+/// Bug 27 of the list: when to come again was lost.
 #[tokio::test]
 async fn a_limit_says_when_to_come_again() {
     every_pair("429", async |pair| {
@@ -126,7 +128,7 @@ async fn the_next_target_is_asked_before_the_first_event() {
     .await;
 }
 
-/// What breaks in the middle is an error to the caller, and never an end.
+/// Bug 28 of the list: what breaks in the middle is an error to the caller, and never an end.
 #[tokio::test]
 async fn what_breaks_in_the_middle_is_never_an_end() {
     every_pair("late", async |pair| {

@@ -32,6 +32,7 @@ async fn text(pair: &Pair<'_>, stream: bool) -> Result<()> {
     Ok(())
 }
 
+/// Bug 1 and bug 24 of the list: usage was missing or counted twice.
 #[tokio::test]
 async fn texts_and_what_they_used() {
     every_pair("text", async |pair| {
@@ -41,6 +42,7 @@ async fn texts_and_what_they_used() {
     .await;
 }
 
+/// Bug 16 of the list: pictures of callers were dropped.
 #[tokio::test]
 async fn what_the_system_says_and_pictures() {
     every_pair("system and picture", async |pair| {
@@ -86,6 +88,7 @@ async fn rounds(pair: &Pair<'_>, ask: &Ask, calls: &[&str]) -> Result<[Said; 2]>
     Ok([first, told])
 }
 
+/// Bug 2 and bug 19 of the list: parallel calls were merged, their results without names.
 #[tokio::test]
 async fn parallel_calls_and_their_results() {
     every_pair("tools", async |pair| {
@@ -115,6 +118,7 @@ fn named(from: Speech, name: &str) -> (&'static str, Value) {
     }
 }
 
+/// Bug 15 of the list: the choice was lost.
 #[tokio::test]
 async fn a_tool_that_has_to_be_called() {
     every_pair("tool choice", async |pair| {
@@ -131,6 +135,7 @@ async fn a_tool_that_has_to_be_called() {
     .await;
 }
 
+/// Bug 42 of the list: the tool that stands for the shape was shown to the caller.
 #[tokio::test]
 async fn answers_in_a_shape() {
     every_pair("shape", async |pair| {
@@ -160,6 +165,7 @@ const fn state(to: Speech) -> Option<&'static str> {
     }
 }
 
+/// Bug 10 and bug 13 of the list: states of thoughts did not come back.
 #[tokio::test]
 async fn thoughts_and_their_state_over_two_rounds() {
     every_pair("thoughts", async |pair| {

@@ -90,6 +90,7 @@ mod tests {
         writer.finish().unwrap().into()
     }
 
+    /// Bug 44 of the list: bodies that Codex sends compressed were not unpacked.
     #[test]
     fn every_encoding_that_clients_use_is_undone() {
         let mut zlib = ZlibEncoder::new(Vec::new(), Compression::fast());

@@ -69,7 +69,7 @@ fn what_is_no_error_of_anthropics_is_still_one() {
     assert!(read(500, "[".repeat(100_000).as_bytes()).message.len() <= MAX_TEXT);
 }
 
-/// Checklist 26.
+/// Bug 26 of the list: callers got another dialect's envelope.
 #[test]
 fn callers_get_anthropics_envelope() {
     let failure = Failure {

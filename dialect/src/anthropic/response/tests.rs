@@ -190,7 +190,7 @@ fn an_answer_without_anything_is_whole_too() {
     assert_eq!(told["usage"]["input_tokens"], 0);
 }
 
-/// Checklist 6 and 23: inputs are objects, and texts are not empty.
+/// Bug 6 and bug 23 of the list: inputs that were no objects, and texts that were empty.
 #[test]
 fn parts_are_written_as_blocks() {
     let call = |input| {
@@ -234,7 +234,7 @@ fn parts_are_written_as_blocks() {
     }
 }
 
-/// Checklist 10: states of others travel in Anthropic's slots, marked.
+/// Bug 10 of the list: states got lost on the way. Others' travel in Anthropic's slots, marked.
 #[test]
 fn thoughts_are_shown_as_far_as_they_are_wanted_and_their_state_always() {
     let thought = |text: &str, origin: Option<Dialect>, redacted| {
@@ -277,7 +277,7 @@ fn thoughts_are_shown_as_far_as_they_are_wanted_and_their_state_always() {
     }
 }
 
-/// Checklist 33.
+/// Bug 33 of the list: counts were missing.
 #[test]
 fn counts_come_and_go() {
     assert_eq!(write_count(12), br#"{"input_tokens":12}"#);
@@ -285,7 +285,7 @@ fn counts_come_and_go() {
     assert!(read_count(b"{}").is_err());
 }
 
-/// Checklist 24.
+/// Bug 24 of the list: cached tokens were counted twice.
 #[test]
 fn cached_tokens_are_counted_once() {
     let body = json!({"content": [], "stop_reason": "end_turn", "usage": {

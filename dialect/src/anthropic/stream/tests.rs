@@ -123,8 +123,8 @@ fn what_the_provider_ran_is_passed_over_and_its_citations_are_not() {
     assert_eq!(read, [text("It "), Event::Cite { choice: 0, citation }, BLOCK_END]);
 }
 
-/// Checklist 2 and 6: inputs told at once, told in pieces, not told at all; blocks mixed up
-/// and left open.
+/// Bug 2 and bug 6 of the list: inputs told at once, told in pieces, not told at all; blocks mixed
+/// up and left open.
 #[test]
 fn inputs_of_calls_are_told_once() {
     let start = |index: u64, input: &str| {
@@ -164,7 +164,7 @@ fn inputs_of_calls_are_told_once() {
     assert_eq!(read, expected);
 }
 
-/// Checklist 28.
+/// Bug 28 of the list: an error in the middle was swallowed.
 #[test]
 fn an_error_in_the_middle_is_one() {
     let read =
@@ -260,7 +260,8 @@ fn start() -> Step {
     Step::Start(Start { id, model, created: Some(1), usage: None })
 }
 
-/// Checklist 1 and 9: the whole life of a stream, to the byte.
+/// Bug 1 and bug 9 of the list: input tokens missing at the end, blocks without a start or a stop.
+/// The whole life of a stream, to the byte.
 #[test]
 fn a_whole_stream_is_written() {
     let gemini = Opaque { origin: Dialect::Gemini, data: "st".to_owned() };
@@ -346,6 +347,7 @@ fn lines(text: &str, at: &str) -> Vec<String> {
     .collect()
 }
 
+/// Bug 9 of the list: gaps in the numbers of blocks made clients ask again.
 #[test]
 fn blocks_without_pieces_are_left_out_without_a_gap() {
     let hidden = Thread { thoughts: false, ..thread() };
@@ -384,6 +386,7 @@ fn blocks_without_pieces_are_left_out_without_a_gap() {
     assert!(told.contains(r#""content_block":{"type":"redacted_thinking","data":"st"}"#));
 }
 
+/// Bug 28 of the list: a failure looked like an end.
 #[test]
 fn a_failure_is_the_last_word_and_no_end() {
     let failure = Failure {
@@ -400,6 +403,7 @@ fn a_failure_is_the_last_word_and_no_end() {
     assert!(!told.contains("message_stop") && !told.contains("content_block_stop"));
 }
 
+/// Bug 1 of the list: input tokens that were known were told as zero.
 #[test]
 fn a_start_tells_what_is_known_and_other_answers_are_not_told() {
     let usage = Tokens { input: 9, cached_input: 4, ..Tokens::default() };

@@ -105,6 +105,7 @@ fn base64(mime: &str, data: &str) -> Source {
     Source::Base64 { mime: mime.to_owned(), data: data.to_owned() }
 }
 
+/// Bug 34 of the list: keys in another order each time kept prompts from being cached.
 #[test]
 fn bytes_are_in_the_order_of_the_reference() {
     let request = Request {
@@ -151,6 +152,7 @@ fn turns_alternate_and_begin_with_the_users() {
     );
 }
 
+/// Bug 19 of the list: results of one turn stood in several.
 #[test]
 fn results_come_first_and_all_of_them_in_one_turn() {
     check_messages(
@@ -419,6 +421,7 @@ fn how_much_to_think_is_said_as_each_family_knows_it() {
     check(&effort(Effort::None), LLAMA, json!({}), "");
 }
 
+/// Bug 14 of the list: thoughts beside a forced choice of a tool, which Claude refuses.
 #[test]
 fn a_forced_choice_or_lost_thoughts_keep_a_model_from_thinking() {
     let forced = Request {

@@ -66,7 +66,7 @@ fn a_stream_is_read_chunk_by_chunk() {
     );
 }
 
-/// Bugs 2 and 7: calls of one chunk merged, arguments lost.
+/// Bug 2 and bug 7 of the list: calls of one chunk were merged, their arguments lost.
 #[test]
 fn several_calls_in_one_chunk_stay_several() {
     let chunk = r#"{"candidates":[{"content":{"parts":[{"text":"ok"},{"functionCall":{"name":"a","args":{"key": "a"}},"thoughtSignature":"GG=="},
@@ -256,6 +256,7 @@ fn text_is_told_as_it_comes() {
     );
 }
 
+/// Bug 7 and bug 13 of the list: streamed calls lost their arguments and signatures.
 #[test]
 fn calls_are_told_whole_with_the_state_of_the_thought_before() {
     let steps = [
@@ -347,7 +348,7 @@ fn several_answers_end_in_one_chunk() {
     check(Writer::new(&thread()), &steps, &[&event(&format!("{candidates}{TAIL}"))]);
 }
 
-/// Bug 28: a stream that failed must not look as if it had ended.
+/// Bug 28 of the list: a stream that failed looked as if it had ended.
 #[test]
 fn a_failure_is_the_last_thing() {
     let failure = Failure {

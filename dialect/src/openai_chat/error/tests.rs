@@ -136,7 +136,7 @@ fn an_error_in_a_stream_is_one_and_has_the_kind_that_it_says() {
     }
 }
 
-/// Checklist row 26.
+/// Bug 26 of the list: callers got another dialect's envelope.
 #[test]
 fn callers_get_openais_form_with_all_its_fields() {
     let of = |kind, code: Option<&str>, param: Option<&str>| {

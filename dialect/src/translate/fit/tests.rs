@@ -106,6 +106,7 @@ fn what_fits_is_left_alone() {
     }
 }
 
+/// Bug 21 of the list: names that are too long were sent as they are, or cut off.
 #[test]
 fn names_get_the_targets_form() {
     let long = format!("mcp__server__{}", "x".repeat(60));
@@ -133,7 +134,8 @@ fn names_get_the_targets_form() {
     }
 }
 
-/// litellm#17904, #20107, claude-code-router#1348: two long names that begin alike.
+/// Bug 21 of the list (litellm#17904, #20107, claude-code-router#1348): two long names that begin
+/// alike.
 #[test]
 fn names_stay_different_and_the_same_from_request_to_request() {
     let long = "x".repeat(70);
@@ -146,6 +148,7 @@ fn names_stay_different_and_the_same_from_request_to_request() {
     assert_eq!(names(&target, reversed), [first[1].clone(), first[0].clone()]);
 }
 
+/// Bug 30 of the list: tools in namespaces were dropped.
 #[test]
 fn namespaces_go_into_the_name_where_there_are_none() {
     let tools = || vec![spaced("exec", "shell"), function("exec")];
@@ -178,7 +181,7 @@ fn names_that_would_be_the_same_are_told_apart() {
     }
 }
 
-/// litellm#20905, CodexRosetta#11: tools that take free text.
+/// Bug 30 of the list (litellm#20905, CodexRosetta#11): tools that take free text.
 #[test]
 fn tools_that_take_texts_are_wrapped_where_there_are_only_functions() {
     let grammar = r#"{"type":"grammar","syntax":"lark","definition":"start: \"x\""}"#;
@@ -285,7 +288,7 @@ fn a_choice_of_a_name_is_for_all_namespaces_that_have_it() {
     assert_eq!(choice(ToolChoice::Required), ToolChoice::Required);
 }
 
-/// llm-rosetta#596, experiential#801: ids that the target does not take.
+/// Bug 22 of the list (llm-rosetta#596, experiential#801): ids that the target does not take.
 #[test]
 fn ids_are_fitted_together_with_the_tools() {
     let request = Request {

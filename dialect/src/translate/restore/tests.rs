@@ -91,6 +91,7 @@ fn as_call(part: &Part) -> &Call {
     if let Content::Call(call) = &part.content { call } else { panic!("{part:?}") }
 }
 
+/// Bug 21 of the list: a shortened name that is not restored, in an answer that comes whole.
 #[test]
 fn a_whole_answers_tools_are_those_of_the_caller() {
     let parts = vec![
@@ -108,7 +109,7 @@ fn a_whole_answers_tools_are_those_of_the_caller() {
     assert_eq!(choice.stop, Stop::Calls);
 }
 
-/// litellm#17904, cline#11885: a shortened name that is not restored.
+/// Bug 21 of the list (litellm#17904, cline#11885): a shortened name that is not restored.
 #[test]
 fn a_streams_tools_are_those_of_the_caller() {
     let steps = streamed(
@@ -157,7 +158,8 @@ fn an_input_that_is_wrapped_otherwise_comes_at_the_end() {
     }
 }
 
-/// litellm#9504, #7374: the tool that stands for the format is shown to the caller.
+/// Bug 42 of the list (litellm#9504, #7374): the tool that stands for the format is shown to the
+/// caller.
 #[test]
 fn a_tool_that_stands_for_the_format_is_a_text() {
     let steps = streamed(&[("respond", &[r#"{"a""#, ":1}"])], Stop::Calls);
@@ -177,6 +179,7 @@ fn a_tool_that_stands_for_the_format_is_a_text() {
     assert_eq!((choice.parts, choice.stop), (vec![Part::text(r#"{"a":1}"#)], Stop::End));
 }
 
+/// Bug 3 of the list: the first call had not the number 0.
 #[test]
 fn calls_beside_it_are_counted_without_it() {
     let steps = streamed(&[("respond", &["{\"a\":1}"]), ("plain", &["{}"])], Stop::End);

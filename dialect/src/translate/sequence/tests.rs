@@ -227,7 +227,8 @@ fn calls_one_after_the_other_are_told_as_they_come() {
     }
 }
 
-/// litellm live, praxis-proxy/ai#266, goose#11637: parallel calls that interleave.
+/// Bug 2 and bug 4 of the list (litellm live, praxis-proxy/ai#266, goose#11637): parallel calls
+/// that interleave.
 #[test]
 fn calls_that_interleave_are_told_one_after_the_other() {
     let expected = [
@@ -278,7 +279,7 @@ fn words_in_the_middle_of_a_call_wait_for_its_end() {
     );
 }
 
-/// litellm#5063, agentgateway#3002, kimi-cli#1764: calls without arguments.
+/// Bug 6 of the list (litellm#5063, agentgateway#3002, kimi-cli#1764): calls without arguments.
 #[test]
 fn no_input_is_an_empty_object_told_once() {
     let expected = ["0 call 0 a f", "0 + {}", "0 = {}"];
@@ -314,7 +315,7 @@ fn a_start_that_says_nothing_new_goes_on_with_the_call() {
     }
 }
 
-/// sub2api#4294, headroom#2890: all calls in one slot.
+/// Bug 2 of the list (sub2api#4294, headroom#2890): all calls in one slot.
 #[test]
 fn another_call_in_the_same_slot_is_another_call() {
     check(
@@ -385,6 +386,7 @@ fn what_is_known_of_the_start_is_told_with_the_first_other_thing() {
     assert_eq!(out[1..].iter().map(told).collect::<Vec<_>>(), ["0 text", "0 + x", "ping"]);
 }
 
+/// Bug 1 of the list: usage that comes behind the finish was not told.
 #[test]
 fn usage_and_tier_are_told_at_the_end_as_they_were_last() {
     let usage = |input, output| Event::Usage(Tokens { input, output, ..Tokens::default() });
@@ -395,19 +397,21 @@ fn usage_and_tier_are_told_at_the_end_as_they_were_last() {
     assert_eq!(start.usage.unwrap().input, 1);
 }
 
-/// litellm#34692, #21041, #22900: `stop` though there are calls, and the reverse.
+/// Bug 5 of the list (litellm#34692, #21041, #22900): `stop` though there are calls, and the
+/// reverse.
 #[test]
 fn why_it_ended_agrees_with_its_calls() {
     let last = |events: Vec<Event>| told(steps(events).iter().rev().nth(1).unwrap());
     assert_eq!(last(vec![call(0, "a", "f"), stop(Stop::End)]), "stop 0 Calls");
     assert_eq!(last(vec![text("a"), stop(Stop::Calls)]), "stop 0 End");
     assert_eq!(last(vec![call(0, "a", "f"), stop(Stop::Length)]), "stop 0 Length");
-    // hass_local_openai_llm#92: the first of two holds.
+    // Bug 40 of the list (hass_local_openai_llm#92): the first of two holds.
     assert_eq!(last(vec![text("a"), stop(Stop::Length), stop(Stop::End)]), "stop 0 Length");
     // The mark of the end says that it ended, though not why.
     assert_eq!(last(vec![call(0, "a", "f"), Event::End]), "stop 0 Calls");
 }
 
+/// Bug 40 of the list: what came behind the first of two finishes was lost.
 #[test]
 fn what_comes_behind_the_reason_still_belongs_to_the_answer() {
     let steps = steps([text("a"), stop(Stop::End), text("b"), stop(Stop::End)]);
@@ -418,7 +422,7 @@ fn what_comes_behind_the_reason_still_belongs_to_the_answer() {
     );
 }
 
-/// litellm#32475, OmniRoute#7699, any-llm#847: a clean end that was none.
+/// Bug 28 of the list (litellm#32475, OmniRoute#7699, any-llm#847): a clean end that was none.
 #[test]
 fn a_stream_that_breaks_off_fails_and_tells_nothing_more() {
     for events in [vec![], vec![text("a")], vec![call(0, "a", "f"), input(0, "{\"x\":")]] {

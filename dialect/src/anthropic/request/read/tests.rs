@@ -65,7 +65,7 @@ fn a_plain_request_is_read() {
     assert_eq!((request, notes.as_str()), (expected, ""));
 }
 
-/// Checklist 35.
+/// Bug 35 of the list: the line changes with each request, and spoils others' caches.
 #[test]
 fn claude_codes_billing_header_is_stripped_in_silence() {
     let header = "x-anthropic-billing-header: cc_version=2.1.329; cch=abc;";
@@ -84,7 +84,7 @@ fn claude_codes_billing_header_is_stripped_in_silence() {
     assert!(request.instructions.is_empty());
 }
 
-/// Checklist 31.
+/// Bug 31 of the list: instructions in the middle were moved to the top, or refused.
 #[test]
 fn instructions_in_the_middle_stay_there() {
     let (request, notes) = read_with(json!({"messages": [
@@ -135,7 +135,7 @@ fn each_block_of_a_user_is_a_part() {
     }
 }
 
-/// Checklist 17.
+/// Bug 17 of the list: documents were dropped in silence.
 #[test]
 fn documents_made_of_blocks_and_results_of_searches_are_told_as_text() {
     let (found, notes) = parts(&json!([{"type": "document", "context": "c",
@@ -227,7 +227,8 @@ fn calls_and_their_results_are_read() {
     assert_eq!(results, [("t1", 1, false, true), ("t2", 3, true, false), ("t3", 0, false, false)]);
 }
 
-/// Checklist 20.
+/// Bug 20 of the list: references and deferred tools were dropped, so that the model could call
+/// none of them.
 #[test]
 fn references_to_tools_name_what_is_loaded_and_deferred_tools_are_sent() {
     let (content, notes) = one(&json!({"type": "tool_result", "tool_use_id": "t", "content": [
@@ -336,7 +337,7 @@ fn tools_of_each_family_are_read_searched_or_refused() {
     }
 }
 
-/// Checklist 15.
+/// Bug 15 of the list: the choice and the parallel flag were lost.
 #[test]
 fn every_choice_of_a_tool_is_read() {
     let named = || ToolChoice::One { name: "f".to_owned() };
@@ -456,7 +457,7 @@ fn what_has_no_place_elsewhere_is_noted_or_refused_and_never_overlooked() {
     }
 }
 
-/// Checklist 33.
+/// Bug 33 of the list: a count was refused, since it has no maximum.
 #[test]
 fn a_count_needs_no_maximum() {
     let body = br#"{"model":"m","messages":[{"role":"user","content":"Hi"}]}"#;

@@ -159,7 +159,7 @@ fn results_come_first_and_all_together() {
     assert_eq!(notes, "");
 }
 
-/// Checklist 23.
+/// Bug 23 of the list: empty texts were sent on, which Anthropic refuses.
 #[test]
 fn empty_texts_are_left_out_and_their_mark_is_not() {
     let (body, _) = told(&request(vec![
@@ -184,7 +184,7 @@ fn empty_texts_are_left_out_and_their_mark_is_not() {
     assert_eq!(notes, "messages;emulated");
 }
 
-/// Checklist 31.
+/// Bug 31 of the list: instructions in the middle were moved to the top, or refused.
 #[test]
 fn instructions_in_the_middle_stay_in_place() {
     let (body, notes) = told(&request(vec![
@@ -197,7 +197,7 @@ fn instructions_in_the_middle_stay_in_place() {
     assert_eq!((&body["messages"], notes.as_str()), (&expected, "messages.role;changed"));
 }
 
-/// Checklist 16 and 17.
+/// Bug 16 and bug 17 of the list: pictures went under a wrong type, files were dropped.
 #[test]
 fn pictures_and_files_are_what_they_are() {
     let url = |url: &str, mime: Option<&str>| Source::Url {
@@ -284,7 +284,7 @@ fn results_hold_pictures_and_files_and_errors_only_texts() {
     assert_eq!(notes, "messages.is_error;changed, messages;emulated");
 }
 
-/// Checklist 6.
+/// Bug 6 of the list: inputs of tools without arguments were a text or `null`.
 #[test]
 fn inputs_of_calls_are_objects() {
     for (input, expected, noted) in [
@@ -304,7 +304,7 @@ fn inputs_of_calls_are_objects() {
     }
 }
 
-/// Checklist 10.
+/// Bug 10 of the list: foreign signatures were sent, and the second turn was refused.
 #[test]
 fn only_anthropics_own_thoughts_come_back_to_it() {
     let (body, notes) = told(&request(vec![
@@ -330,7 +330,7 @@ fn only_anthropics_own_thoughts_come_back_to_it() {
     assert_eq!(notes, "thinking;dropped, messages.refusal;changed");
 }
 
-/// Checklist 15.
+/// Bug 15 of the list: the choice and the parallel flag were lost.
 #[test]
 fn every_choice_of_a_tool_is_written() {
     let one = || ToolChoice::One { name: "f".to_owned() };
@@ -411,7 +411,7 @@ fn the_web_is_searched_with_what_both_sides_know() {
     }
 }
 
-/// Checklist 42.
+/// Bug 42 of the list: the tool that stands for a form was shown to the caller.
 #[test]
 fn forms_of_answers_are_asked_for_in_the_best_way_there_is() {
     let schema = || Format::Schema {
@@ -440,7 +440,7 @@ fn forms_of_answers_are_asked_for_in_the_best_way_there_is() {
     assert!(told_to(&target, &Request { tools: vec![tool("f", None)], ..request }).is_err());
 }
 
-/// Checklist 25.
+/// Bug 25 of the list: marks of the cache were lost, or put elsewhere.
 #[test]
 fn four_marks_are_kept_and_they_are_the_last() {
     let mut first = tool("f", None);
@@ -488,7 +488,7 @@ fn what_anthropic_cannot_do_is_noted_or_refused() {
     }
 }
 
-/// Checklist 33.
+/// Bug 33 of the list: a count was asked for as if it were an answer, and refused.
 #[test]
 fn a_count_tells_nothing_of_the_answer() {
     let request = Request { stream: true, user: Some("u".to_owned()), ..hi() };

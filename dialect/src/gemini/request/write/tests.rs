@@ -86,6 +86,7 @@ fn a_question_is_written_to_the_byte() {
     assert_eq!(notes, "");
 }
 
+/// Bug 35 of the list: the line changes with each request, and spoils others' caches.
 #[test]
 fn instructions_keep_their_parts_but_not_the_billing() {
     let mut request = asking();
@@ -142,6 +143,7 @@ fn pictures_by_address_are_refused_unless_google_has_them() {
     }
 }
 
+/// Bug 16 of the list: pictures went under a wrong type.
 #[test]
 fn the_type_of_a_picture_is_what_its_bytes_say() {
     for (data, told, mime) in [
@@ -161,6 +163,7 @@ fn the_type_of_a_picture_is_what_its_bytes_say() {
     }
 }
 
+/// Bug 17 of the list: documents were dropped.
 #[test]
 fn documents_are_never_lost_in_silence() {
     let of = |source, title: Option<&str>| {
@@ -183,6 +186,8 @@ fn documents_are_never_lost_in_silence() {
     assert_eq!(refused(&of(url, None)), "file_url");
 }
 
+/// Bug 19 of the list: results had no names, or stood in several turns: fewer than the calls,
+/// Gemini said.
 #[test]
 fn results_have_names_and_stand_together_in_the_order_of_their_calls() {
     let request = of(vec![
@@ -233,6 +238,7 @@ fn results_of_every_kind_become_objects() {
     }
 }
 
+/// Bug 16 of the list: pictures in results were dropped.
 #[test]
 fn pictures_in_results_are_within_them_or_behind_them() {
     let request = of(vec![
@@ -256,6 +262,7 @@ fn pictures_in_results_are_within_them_or_behind_them() {
     assert_eq!(notes, "tool_result.content;moved");
 }
 
+/// Bug 6 of the list: no arguments were sent as a text or as `null`.
 #[test]
 fn arguments_are_always_an_object() {
     for (input, args, note) in [
@@ -284,6 +291,7 @@ fn arguments_are_always_an_object() {
     }
 }
 
+/// Bug 13 of the list: signatures did not come back, or not to the part they were at.
 #[test]
 fn own_signatures_go_back_to_the_right_part() {
     let gemini = || state(Dialect::Gemini);
@@ -356,6 +364,7 @@ fn tool(name: &str, schema: Option<&str>) -> Tool {
     Tool { name: name.into(), namespace: None, description: Some("d".into()), kind, cache: None }
 }
 
+/// Bug 18 of the list: `$ref`, `const` and the like were told where Gemini refuses them.
 #[test]
 fn schemas_are_told_as_they_are() {
     let schema = r##"{"$defs":{"x":{"const":1.0}},"anyOf":[{"$ref":"#/$defs/x"}],"type":["object"],"additionalProperties":false}"##;
@@ -368,6 +377,7 @@ fn schemas_are_told_as_they_are() {
     assert_eq!(notes, "");
 }
 
+/// Bug 15 of the list: the choice was lost.
 #[test]
 fn every_choice_is_told() {
     let names = || vec!["a".to_owned(), "b".to_owned()];

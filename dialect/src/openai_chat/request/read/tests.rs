@@ -286,6 +286,7 @@ fn tools_of_providers_are_refused_but_for_searching_the_web() {
     }
 }
 
+/// Bug 15 of the list: the choice and the parallel flag were lost.
 #[test]
 fn every_choice_of_tools_is_read() {
     let one = || ToolChoice::One { name: "f".to_owned() };

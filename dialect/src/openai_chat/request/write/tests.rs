@@ -72,6 +72,7 @@ fn tool(name: &str, schema: Option<&str>, strict: Option<bool>) -> Tool {
     }
 }
 
+/// Bug 34 of the list: keys in another order each time kept prompts from being cached.
 #[test]
 fn the_bytes_of_a_plain_request_are_always_the_same() {
     let request = Request {
@@ -153,7 +154,7 @@ fn what_changes_nothing_is_not_said() {
     check(&request, &[], &json!({}), "");
 }
 
-/// Checklist row 38.
+/// Bug 38 of the list: the bound went under a name that the model refuses.
 #[test]
 fn the_bound_stands_under_the_endpoints_name_and_keeps_to_the_models_own() {
     for (asked, ours, most, expected, noted) in [
@@ -199,7 +200,7 @@ fn quirks_keep_back_what_would_be_refused() {
     let noted = "reasoning_effort;dropped, parallel_tool_calls;dropped, temperature;dropped, \
                  top_p;dropped";
     check(&request, &all, &json!({"tools": tools, "stream": true}), noted);
-    // Checklist row 15: the flag is not said without tools.
+    // Bug 15 of the list: the flag is not said without tools.
     request.tools.clear();
     request.reasoning = None;
     request.sampling = chat::Sampling::default();

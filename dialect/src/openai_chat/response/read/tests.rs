@@ -35,7 +35,7 @@ fn a_whole_answer_is_read() {
     assert_eq!(read(body.as_bytes()), Ok(expected));
 }
 
-/// Checklist row 5, in both directions, and every word that servers have for it.
+/// Bug 5 of the list, in both directions, with every word that servers have for it.
 #[test]
 fn why_it_ended_is_read_and_calls_decide() {
     let call = r#""tool_calls":[{"id":"c","function":{"name":"f","arguments":""}}]"#;

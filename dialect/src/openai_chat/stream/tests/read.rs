@@ -94,7 +94,7 @@ fn a_plain_stream_is_read() {
     assert_eq!(out, expected);
 }
 
-/// Checklist row 39: Azure.
+/// Bug 39 of the list: Azure's first chunk, which has no choices, broke clients.
 #[test]
 fn a_first_chunk_without_choices_says_nothing_yet() {
     let mut reader = Reader::default();
@@ -174,7 +174,7 @@ const NUMBERINGS: [(&str, &[&str]); 8] = [
     ),
 ];
 
-/// Checklist rows 2, 6 and 8: all the ways in which servers tell calls.
+/// Bug 2, bug 6 and bug 8 of the list: all the ways in which servers tell calls.
 #[test]
 fn calls_are_told_apart_however_they_are_numbered() {
     let two =
@@ -211,7 +211,7 @@ fn calls_without_ids_are_told_apart_by_names_or_by_being_whole() {
     assert_eq!(found, expected);
 }
 
-/// Checklist row 6.
+/// Bug 6 of the list: no arguments became `{}{}`.
 #[test]
 fn no_arguments_are_told_once_or_not_at_all() {
     let begin = r#"{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{}"}}]}"#;
@@ -229,7 +229,7 @@ fn no_arguments_are_told_once_or_not_at_all() {
     assert_eq!(deltas(&[begin, r#"{"content":"x"}"#]), [first, second, text("x")]);
 }
 
-/// Checklist row 8.
+/// Bug 8 of the list: beside a text, the name of a call was lost.
 #[test]
 fn a_chunk_may_say_everything_at_once() {
     let data = r#"{"choices":[{"index":0,"delta":{"role":"assistant","reasoning_content":"Hm.","content":"Yes.","tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{\"x\":1}"}}]},"finish_reason":"tool_calls"}],"usage":{"prompt_tokens":1,"completion_tokens":2}}"#;
@@ -245,7 +245,7 @@ fn a_chunk_may_say_everything_at_once() {
     assert_eq!(events(&[data]), expected);
 }
 
-/// Checklist row 11.
+/// Bug 11 of the list: thoughts were dropped, or mixed into the text.
 #[test]
 fn thoughts_are_read_once_under_every_name() {
     for delta in [
@@ -273,7 +273,7 @@ fn a_call_carries_its_signature() {
     assert_eq!((opaque.origin, opaque.data.as_str()), (Dialect::OpenAi, "s"));
 }
 
-/// Checklist row 40.
+/// Bug 40 of the list: a second finish was an end again, and usage behind the first was lost.
 #[test]
 fn an_answer_ends_once_and_usage_is_told_whenever_it_comes() {
     let end = r#"{"choices":[{"index":0,"delta":{},"finish_reason":"length"}],"usage":{"prompt_tokens":1,"completion_tokens":1}}"#;
@@ -310,7 +310,7 @@ fn answers_are_told_apart_and_old_calls_sources_and_refusals_are_read() {
     assert_eq!(found, expected);
 }
 
-/// Checklist row 28.
+/// Bug 28 of the list: an error in the middle was swallowed.
 #[test]
 fn an_error_in_the_stream_is_no_end() {
     let found = events(&[r#"{"error":{"message":"Overloaded","code":503},"choices":[]}"#]);

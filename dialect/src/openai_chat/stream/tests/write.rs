@@ -128,7 +128,8 @@ fn who_asks_for_usage_gets_it_in_a_chunk_without_choices() {
     assert_eq!(*done, "data: [DONE]");
 }
 
-/// Checklist rows 2, 3, 4 and 6.
+/// Bug 2, bug 3, bug 4 and bug 6 of the list: calls were numbered like blocks, or had no arguments
+/// at all.
 #[test]
 fn calls_are_numbered_from_zero_and_never_without_arguments() {
     let piece = |text: &str| Delta::Input(text.to_owned());
@@ -188,6 +189,7 @@ fn who_asked_with_functions_gets_one_function_call() {
     assert_eq!(found[1..], expected);
 }
 
+/// Bug 11 of the list: thoughts were dropped, or mixed into the text.
 #[test]
 fn thoughts_are_texts_and_their_state_comes_whole_at_their_end() {
     let opaque = || Opaque { origin: Dialect::Anthropic, data: "s".to_owned() };
@@ -262,7 +264,7 @@ fn each_answer_begins_with_its_role_and_pings_are_comments() {
     assert_eq!(choices(&steps, &thread(false)), expected);
 }
 
-/// Checklist row 28.
+/// Bug 28 of the list: a failure was followed by `[DONE]`.
 #[test]
 fn what_went_wrong_does_not_look_like_an_end() {
     let failure = Failure {

@@ -175,6 +175,7 @@ fn orderly() -> impl Strategy<Value = (Vec<Vec<String>>, Vec<usize>)> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
+    /// Bug 9 of the list: blocks without a start or a stop, and gaps in their numbers.
     #[test]
     fn whatever_is_said_is_told_in_strict_order(
         events in prop::collection::vec(event(), 0..40),

@@ -137,7 +137,8 @@ fn what_of_thoughts_may_be_read_is_told_to_those_who_ask() {
     }
 }
 
-/// Checklist 14, and rule 4 of thoughts.
+/// Bug 14 of the list: thoughts beside a forced choice of a tool, which Anthropic refuses. The same
+/// holds for calls whose thoughts are lost.
 #[test]
 fn who_has_to_call_or_lost_its_thoughts_does_not_think() {
     let thinks = || reasoning(None, Some(Budget::Tokens(2_000)));

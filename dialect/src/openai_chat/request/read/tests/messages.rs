@@ -186,7 +186,7 @@ fn sources_of_texts_are_read() {
     assert_eq!(found[0].parts, [Part::new(Content::Text(text))]);
 }
 
-/// Checklist row 10: a signature comes back over the second round.
+/// Bug 10 of the list: a signature was lost before the second round.
 #[test]
 fn thoughts_and_calls_keep_the_states_that_were_sealed_for_them() {
     let found = turns(

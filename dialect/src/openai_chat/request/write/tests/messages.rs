@@ -46,7 +46,7 @@ fn instructions_are_one_message_of_the_role_that_is_known() {
     check(&request, &[Quirk::CacheControl], &expected("system", blocks), "");
 }
 
-/// Checklist row 35.
+/// Bug 35 of the list: the line changes with each request, and spoils others' caches.
 #[test]
 fn the_billing_line_of_claude_code_goes_to_nobody_else() {
     let line = "x-anthropic-billing-header: cc_version=2.1; cch=1f;";
@@ -113,7 +113,7 @@ fn pictures_sound_and_files_are_written() {
             "",
         );
     }
-    // Checklist row 17: a text is not dropped, but said.
+    // Bug 17 of the list: a text is not dropped, but said.
     for source in [base64("text/plain"), Source::Text("hi".to_owned())] {
         let parts = vec![document(source, Some("Notes"))];
         let expected = json!([{"role": "user", "content": "Notes\n\nhi"}]);
@@ -152,7 +152,7 @@ fn calls_and_results_are_messages_of_their_own() {
     check_messages(turns, &[], &expected, "");
 }
 
-/// Checklist row 16.
+/// Bug 16 of the list: pictures in results were dropped, or parted results from each other.
 #[test]
 fn pictures_in_results_follow_all_results_in_the_users_message() {
     let turns = vec![
@@ -186,7 +186,7 @@ fn that_a_call_failed_is_said_in_words_once() {
     check_messages(turns, &[], &expected, "is_error;changed");
 }
 
-/// Checklist row 25.
+/// Bug 25 of the list: marks of the cache were lost, or sent to who refuses them.
 #[test]
 fn marks_keep_texts_apart_only_where_they_are_understood() {
     let mut last = result("c", vec![Part::text("r")], false);
@@ -203,7 +203,8 @@ fn marks_keep_texts_apart_only_where_they_are_understood() {
     check_messages(turns, &[Quirk::CacheControl], &expected, "");
 }
 
-/// Checklist rows 10 and 12.
+/// Bug 10 and bug 12 of the list: foreign thoughts were sent; texts of thoughts were not where
+/// DeepSeek demands them, and were where it refuses them.
 #[test]
 fn thoughts_go_only_to_whom_they_are_from_or_who_wants_their_texts() {
     let said = |thought| {
@@ -239,7 +240,7 @@ fn thoughts_go_only_to_whom_they_are_from_or_who_wants_their_texts() {
     check_messages(turns, &wanted, &expected, "");
 }
 
-/// Checklist row 13.
+/// Bug 13 of the list: the signature of a call did not come back.
 #[test]
 fn a_calls_signature_goes_back_to_geminis_compatible_path() {
     let signed = |origin| {

@@ -40,6 +40,7 @@ fn tools_of_free_text_go_only_where_they_are_known() {
     }
 }
 
+/// Bug 15 of the list: the choice and the parallel flag were lost.
 #[test]
 fn every_choice_is_written() {
     let names = || vec!["f".to_owned(), "g".to_owned()];
@@ -98,7 +99,7 @@ fn without_tools_there_is_no_word_about_them() {
     }
 }
 
-/// Checklist row 25.
+/// Bug 25 of the list: marks of tools were lost, or sent to who refuses them.
 #[test]
 fn marks_of_tools_are_written_where_they_are_understood() {
     let mut marked = tool("f", Some("{}"), None);
