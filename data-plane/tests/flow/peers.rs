@@ -10,6 +10,12 @@ use domain::{catalog::Dialect, usage::Outcome};
 use serde_json::json;
 use std::time::Duration;
 
+const RESPONSE_EVENTS: [&str; 3] = [
+    "event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"id\":\"resp_1\",\"model\":\"big\",\"status\":\"in_progress\",\"output\":[]}}\n\n",
+    "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"item_id\":\"msg_1\",\"output_index\":0,\"content_index\":0,\"delta\":\"hi\"}\n\n",
+    "event: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"id\":\"resp_1\",\"model\":\"big\",\"status\":\"completed\",\"output\":[],\"usage\":{\"input_tokens\":9,\"output_tokens\":3}}}\n\n",
+];
+
 const PATHS: [&str; 2] = ["/v1/chat/completions", "/v1/messages"];
 
 fn asked(stream: bool) -> String {
@@ -99,9 +105,11 @@ async fn bug_36_an_error_that_is_compressed_unasked_is_told_in_our_words() {
 /// Bug 41 of the list: the connection was held after `message_stop`, and clients waited.
 #[tokio::test]
 async fn bug_41_an_answer_ends_with_its_last_event_though_the_upstream_holds_on() {
-    for (dialect, events) in
-        [(Dialect::Anthropic, &MESSAGE_EVENTS[..]), (Dialect::OpenAi, &EVENTS[..])]
-    {
+    for (dialect, events) in [
+        (Dialect::Anthropic, &MESSAGE_EVENTS[..]),
+        (Dialect::OpenAi, &EVENTS[..]),
+        (Dialect::OpenAiResponses, &RESPONSE_EVENTS[..]),
+    ] {
         for (path, end) in PATHS.into_iter().zip(["data: [DONE]\n\n", "\"message_stop\"}\n\n"]) {
             let stage = speaking(dialect).await;
             let mut steps = vec![Step::Send(stream_head())];

@@ -141,6 +141,7 @@ mod tests {
         }
     }
 
+    /// Bug 43 of the list: a body of `/responses` at `/chat/completions` was refused.
     #[test]
     fn one_name_tells_where_only_one_dialect_has_it() {
         for path in Dialect::ALL {
@@ -159,6 +160,7 @@ mod tests {
         check(OpenAi, r#"{"messages":[],"input":"x"}"#, OpenAi);
     }
 
+    /// Bug 43 of the list: what is at home at another path was refused, or misunderstood.
     #[test]
     fn messages_tell_by_what_stands_in_them() {
         let with = |message: &str| {

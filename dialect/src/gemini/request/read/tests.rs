@@ -126,6 +126,7 @@ fn pictures_sounds_and_files_are_told_apart_by_their_type() {
     }
 }
 
+/// Bug 22 of the list: calls have no ids here, and others want one of a certain form.
 #[test]
 fn calls_and_results_find_each_other_with_and_without_ids() {
     let request = silent(
@@ -157,6 +158,7 @@ fn calls_and_results_find_each_other_with_and_without_ids() {
     assert_eq!(args.as_str(), r#"{"x": 1.0}"#);
 }
 
+/// Bug 16 of the list: pictures of Gemini's callers were dropped.
 #[test]
 fn pictures_in_results_are_kept() {
     let request = silent(
@@ -170,6 +172,7 @@ fn pictures_in_results_are_kept() {
     assert_eq!(result.name.as_deref(), Some("a"));
 }
 
+/// Bug 13 of the list: signatures did not come back.
 #[test]
 fn thoughts_and_their_states_come_back_to_their_places() {
     let state = |redacted| {
