@@ -22,6 +22,7 @@ pub mod models;
 mod openai_chat;
 mod openai_completions;
 mod openai_responses;
+mod openai_thinkers;
 pub mod peek;
 pub mod ratelimit;
 pub mod relay;

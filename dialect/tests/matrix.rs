@@ -85,7 +85,7 @@ const fn title(dialect: Dialect) -> &'static str {
 /// A model as the dialect's own provider has them.
 fn target(dialect: Dialect) -> Target<'static> {
     let model = match dialect {
-        Dialect::OpenAi | Dialect::OpenAiResponses => "gpt-5.6",
+        Dialect::OpenAi | Dialect::OpenAiResponses => "gpt-5.4",
         Dialect::Anthropic => "claude-opus-4-8",
         Dialect::Gemini => "gemini-3.5-pro",
         Dialect::Bedrock => "anthropic.claude-opus-4-8-v1:0",

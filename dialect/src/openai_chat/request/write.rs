@@ -13,6 +13,7 @@ use super::super::wire::request::{
 };
 use crate::{
     chat::{self, Budget, Effort, Reasoning, Tier},
+    openai_thinkers::thinks,
     translate::{How, Notes, Refused, Target, Thread},
 };
 use domain::catalog::Quirk;
@@ -67,11 +68,12 @@ pub(crate) fn write(
     messages.instructions(instructions, spelled_out(format.as_ref(), target))?;
     messages.turns(turns)?;
     let messages = messages.finish();
+    let effort = effort(reasoning.as_ref(), target, notes);
     let mut wishes = Wishes {
         n: answers.filter(|it| *it != 1),
         logprobs: logprobs.map(|_| true),
         top_logprobs: logprobs.filter(|it| *it > 0),
-        reasoning_effort: effort(reasoning.as_ref(), target, notes),
+        reasoning_effort: effort.map(Effort::as_str),
         response_format: response_format(format.as_ref(), target, notes),
         service_tier: service_tier(tier.as_ref(), is_openai, notes),
         ..Wishes::default()
@@ -94,7 +96,7 @@ pub(crate) fn write(
         model: target.model,
         messages,
         tooling: tool::write(tools, tool_choice.as_ref(), *parallel_calls, target, notes)?,
-        sampling: sampled(sampling, target, notes)?,
+        sampling: sampled(sampling, effort, target, notes)?,
         cap: cap(*max_output, target, notes)?,
         wishes,
         cache_control: cache.as_ref().filter(|_| understands_marks).map(CacheControl::of),
@@ -106,6 +108,7 @@ pub(crate) fn write(
 
 fn sampled<'a>(
     sampling: &'a chat::Sampling,
+    effort: Option<Effort>,
     target: &Target<'_>,
     notes: &mut Notes,
 ) -> Result<Sampling<'a>, Refused> {
@@ -120,9 +123,21 @@ fn sampled<'a>(
         logit_bias,
     } = sampling;
     let (mut temperature, mut top_p) = (*temperature, *top_p);
-    if target.quirks.has(Quirk::NoSampling) {
-        notes.dropped_if("temperature", &temperature.take());
-        notes.dropped_if("top_p", &top_p.take());
+    let (mut frequency_penalty, mut presence_penalty) = (*frequency_penalty, *presence_penalty);
+    let mut logit_bias = logit_bias.as_ref();
+    let thinks = thinks(target.model, effort);
+    if thinks || target.quirks.has(Quirk::NoSampling) {
+        // 1 is what it does anyway.
+        notes.dropped_if("temperature", &temperature.take().filter(|it| *it != 1.0));
+        notes.dropped_if("top_p", &top_p.take().filter(|it| *it != 1.0));
+    }
+    if thinks {
+        let mut drop = |name, it: &mut Option<f64>| {
+            notes.dropped_if(name, &it.take().filter(|it| *it != 0.0));
+        };
+        drop("frequency_penalty", &mut frequency_penalty);
+        drop("presence_penalty", &mut presence_penalty);
+        notes.dropped_if("logit_bias", &logit_bias.take());
     }
     notes.dropped_if("top_k", top_k);
     if stop.len() > MAX_STOPS {
@@ -131,11 +146,11 @@ fn sampled<'a>(
     Ok(Sampling {
         temperature,
         top_p,
-        frequency_penalty: *frequency_penalty,
-        presence_penalty: *presence_penalty,
+        frequency_penalty,
+        presence_penalty,
         seed: *seed,
         stop,
-        logit_bias: logit_bias.as_ref(),
+        logit_bias,
     })
 }
 
@@ -152,11 +167,7 @@ fn cap<'a>(
     Ok(cap.map(|it| (target.output_cap_field, it)).into_iter().collect())
 }
 
-fn effort(
-    reasoning: Option<&Reasoning>,
-    target: &Target<'_>,
-    notes: &mut Notes,
-) -> Option<&'static str> {
+fn effort(reasoning: Option<&Reasoning>, target: &Target<'_>, notes: &mut Notes) -> Option<Effort> {
     // What of the thoughts is shown, and that they can be sent back, servers decide here.
     let Reasoning { effort, budget, show: _, wants_opaque: _ } = reasoning?;
     let effort = match (effort, budget) {
@@ -173,7 +184,7 @@ fn effort(
         notes.dropped("reasoning_effort");
         return None;
     }
-    Some(effort.as_str())
+    Some(effort)
 }
 
 fn response_format<'a>(

@@ -9,6 +9,7 @@ mod tests;
 use crate::{
     chat::{self, Budget, Effort, Format, Reasoning, Sampling, Show, Tier},
     openai_responses::{request::read::is_strict, wire},
+    openai_thinkers::thinks,
     translate::{How, Notes, Refused, Target, Thread},
 };
 use domain::catalog::{Quirk, Quirks};
@@ -67,7 +68,7 @@ pub(crate) fn write(
         // It is a turn of its own, not the beginning of the answer.
         notes.add("messages", How::Changed);
     }
-    let (temperature, top_p) = sample(sampling, target.quirks, notes);
+    let (temperature, top_p) = sample(sampling, effort(reasoning.as_ref()), target, notes);
     let (reasoning, wants_state) = think(reasoning.as_ref(), target.quirks, notes);
     let mut include = Vec::new();
     if wants_state {
@@ -102,7 +103,12 @@ pub(crate) fn write(
     Ok(serde_json::to_vec(&body).unwrap_or_default())
 }
 
-fn sample(sampling: &Sampling, quirks: Quirks, notes: &mut Notes) -> (Option<f64>, Option<f64>) {
+fn sample(
+    sampling: &Sampling,
+    effort: Option<Effort>,
+    target: &Target<'_>,
+    notes: &mut Notes,
+) -> (Option<f64>, Option<f64>) {
     let Sampling {
         temperature,
         top_p,
@@ -119,9 +125,11 @@ fn sample(sampling: &Sampling, quirks: Quirks, notes: &mut Notes) -> (Option<f64
     notes.dropped_if("seed", seed);
     notes.dropped_if("stop", &stop.first());
     notes.dropped_if("logit_bias", logit_bias);
-    if quirks.has(Quirk::NoSampling) {
-        notes.dropped_if("temperature", temperature);
-        notes.dropped_if("top_p", top_p);
+    let effort = effort.filter(|_| !target.quirks.has(Quirk::NoEffort));
+    if thinks(target.model, effort) || target.quirks.has(Quirk::NoSampling) {
+        // 1 is what it does anyway.
+        notes.dropped_if("temperature", &temperature.filter(|it| *it != 1.0));
+        notes.dropped_if("top_p", &top_p.filter(|it| *it != 1.0));
         return (None, None);
     }
     let clamped = temperature.map(|it| it.clamp(0.0, 2.0));
@@ -131,6 +139,16 @@ fn sample(sampling: &Sampling, quirks: Quirks, notes: &mut Notes) -> (Option<f64
     (clamped, *top_p)
 }
 
+/// How much to think, in the provider's words.
+fn effort(reasoning: Option<&Reasoning>) -> Option<Effort> {
+    let reasoning = reasoning?;
+    reasoning.effort.or(match reasoning.budget {
+        Some(Budget::Tokens(0)) => Some(Effort::None),
+        Some(Budget::Tokens(tokens)) => Some(Effort::of_budget(tokens)),
+        Some(Budget::Auto) | None => None,
+    })
+}
+
 /// How much to think, and whether the state of thoughts is wanted. Models that do not think
 /// refuse to be asked for it: so only who said anything about thoughts gets it.
 fn think(
@@ -138,17 +156,13 @@ fn think(
     quirks: Quirks,
     notes: &mut Notes,
 ) -> (Option<wire::Reasoning>, bool) {
-    let Some(Reasoning { effort, budget, show, wants_opaque }) = reasoning else {
+    let Some(Reasoning { effort: said, budget, show, wants_opaque }) = reasoning else {
         return (None, false);
     };
-    let effort = effort.or(match budget {
-        Some(Budget::Tokens(0)) => Some(Effort::None),
-        Some(Budget::Tokens(tokens)) => {
-            notes.add("thinking.budget_tokens", How::Changed);
-            Some(Effort::of_budget(*tokens))
-        }
-        Some(Budget::Auto) | None => None,
-    });
+    let effort = effort(reasoning);
+    if let (None, Some(Budget::Tokens(1..))) = (said, budget) {
+        notes.add("thinking.budget_tokens", How::Changed);
+    }
     if quirks.has(Quirk::NoEffort) {
         notes.dropped_if("reasoning_effort", &effort);
         return (None, *wants_opaque);

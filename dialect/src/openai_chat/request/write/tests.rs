@@ -180,6 +180,7 @@ fn the_bound_stands_under_the_endpoints_name_and_keeps_to_the_models_own() {
     assert_eq!(written(&request, &target(&[])).unwrap_err().field, "max_tokens");
 }
 
+/// Bug 38 of the list: what a server does not take was sent to it.
 #[test]
 fn quirks_keep_back_what_would_be_refused() {
     let mut request = Request {
@@ -206,6 +207,37 @@ fn quirks_keep_back_what_would_be_refused() {
     request.sampling = chat::Sampling::default();
     let expected = json!({"stream": true, "stream_options": {"include_usage": true}});
     check(&request, &[], &expected, "");
+}
+
+/// Bug 38 of the list: models that think refused the whole request for its temperature.
+#[test]
+fn a_model_that_thinks_is_not_told_how_to_choose_words() {
+    let sampling = chat::Sampling {
+        temperature: Some(0.5),
+        top_p: Some(1.0),
+        frequency_penalty: Some(0.5),
+        presence_penalty: Some(0.0),
+        logit_bias: Some(Json::empty_object()),
+        seed: Some(7),
+        ..chat::Sampling::default()
+    };
+    for (model, effort, kept) in [
+        ("o3-mini", None, false),
+        ("gpt-5.2", Some(Effort::High), false),
+        ("gpt-5.2", None, true),
+        ("gpt-4o", None, true),
+    ] {
+        let reasoning = effort.map(|it| Reasoning { effort: Some(it), ..Reasoning::default() });
+        let request = Request { sampling: sampling.clone(), reasoning, ..Request::default() };
+        let (body, notes) = written(&request, &Target { model, ..target(&OPENAI) }).unwrap();
+        for field in ["temperature", "top_p", "frequency_penalty", "presence_penalty", "logit_bias"]
+        {
+            assert_eq!(body.get(field).is_some(), kept, "{model}: {field}");
+        }
+        assert_eq!(body["seed"], 7);
+        let noted = "temperature;dropped, frequency_penalty;dropped, logit_bias;dropped";
+        assert_eq!(notes, if kept { "" } else { noted }, "{model}");
+    }
 }
 
 #[test]

@@ -437,6 +437,29 @@ fn bug_38_sampling_that_cannot_be_said_is_noted() {
 }
 
 #[test]
+fn bug_38_a_model_that_thinks_is_not_told_how_to_choose_words() {
+    let sampling = |it| Sampling { temperature: Some(it), top_p: Some(it), ..Sampling::default() };
+    for (model, effort, kept) in [
+        ("gpt-5", None, false),
+        ("gpt-5.1", Some(Effort::Low), false),
+        ("gpt-5.1", Some(Effort::None), true),
+        ("gpt-4o", None, true),
+    ] {
+        let of = |it| {
+            let reasoning = effort.map(|it| Reasoning { effort: Some(it), ..Reasoning::default() });
+            let request =
+                chat::Request { sampling: sampling(it), reasoning, ..chat::Request::default() };
+            with(&request, &Target { model, ..target(Quirks::NONE) })
+        };
+        let (body, notes) = of(0.5);
+        assert_eq!((!body["temperature"].is_null(), !body["top_p"].is_null()), (kept, kept));
+        assert_eq!(notes, if kept { "" } else { "temperature;dropped, top_p;dropped" }, "{model}");
+        // What changes nothing is nothing to tell.
+        assert_eq!(of(1.0).1, "", "{model}");
+    }
+}
+
+#[test]
 fn the_maximum_of_output_is_within_what_is_taken() {
     let of = |max_output, output_cap| {
         let request = chat::Request { max_output, ..chat::Request::default() };
