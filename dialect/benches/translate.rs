@@ -1,9 +1,12 @@
 //! What translation costs: `cargo bench -p dialect --bench translate`.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a bench")]
 
+use bytes::Bytes;
 use dialect::{
     chat::{Call, CallInput, CallResult, Content, Part, Request, Role, Tool, ToolKind, Turn},
     json::Json,
+    peek::peek_in,
+    splice::{Change, splice},
     translate::{
         self, Answering, Notes, PathWords, Reading, Target, Thread, Told, callers_speak,
         providers_speak,
@@ -20,8 +23,24 @@ const ROUNDS: u32 = 1_000;
 /// Events of a stream.
 const EVENTS: u32 = 500;
 
+/// What a chat begins with.
+fn few_words() -> Request {
+    Request {
+        model: "m".to_owned(),
+        instructions: vec![Part::text("You are careful, and say why.")],
+        turns: vec![Turn {
+            role: Role::User,
+            name: None,
+            parts: vec![Part::text("What is the capital of France?")],
+        }],
+        max_output: Some(1_024),
+        stream: true,
+        ..Request::default()
+    }
+}
+
 /// What an agent sends in the middle of its work: a dozen tools, thirty turns.
-fn request() -> Request {
+fn agents() -> Request {
     let schema = r#"{"type":"object","properties":{"path":{"type":"string","description":"Where to look, from the root of the project"},"lines":{"type":"array","items":{"type":"integer"}}},"required":["path"]}"#;
     let tool = |number| Tool {
         name: format!("tool_{number}"),
@@ -122,58 +141,95 @@ fn stream(dialect: Dialect) -> Vec<u8> {
     told
 }
 
-/// The best of five, for each round.
-fn per_round(rounds: u32, mut round: impl FnMut()) -> Duration {
+/// The best of five, for each round, and how often it asks for memory.
+fn per_round(rounds: u32, mut round: impl FnMut()) -> (Duration, u64) {
     let mut best = Duration::MAX;
     for _ in 0..5 {
         let began = Instant::now();
         (0..rounds).for_each(|_| round());
         best = best.min(began.elapsed());
     }
-    best / rounds
+    let counted = allocation_counter::measure(|| (0..rounds).for_each(|_| round()));
+    (best / rounds, counted.count_total / u64::from(rounds))
+}
+
+fn micros(it: Duration) -> f64 {
+    it.as_nanos() as f64 / 1_000.0
+}
+
+/// What a request costs from `from` to `to`: of a few words, and of an agent at work.
+fn requests(from: Dialect, to: Dialect) {
+    for (what, request) in [("few words", few_words()), ("an agent's", agents())] {
+        let reading =
+            Reading { dialect: from, request, notes: Notes::default(), completion: false };
+        let body = reading.write(&target(from), "req_1", 0).unwrap().body;
+        let target = target(to);
+        let (took, asked) = per_round(ROUNDS, || {
+            let reading = translate::read(from, black_box(&body), path(from)).unwrap();
+            black_box(reading.write(&target, "req_1", 0).unwrap());
+        });
+        println!(
+            "{:>16} to {:<16} {:7.1} µs, {asked:5} allocations  a request, {what}, {} bytes",
+            from.as_str(),
+            to.as_str(),
+            micros(took),
+            body.len(),
+        );
+    }
+}
+
+/// What the events of a stream cost, each of which comes alone.
+fn events(from: Dialect, to: Dialect) {
+    let stream = stream(from);
+    let ends: Vec<_> = memchr::memmem::find_iter(&stream, b"\n\n").map(|it| it + 2).collect();
+    let begins = [0].into_iter().chain(ends.iter().copied());
+    let events: Vec<_> = begins.zip(&ends).map(|(from, to)| &stream[from..*to]).collect();
+    let through = |events: &[&[u8]], is_end: bool| {
+        let mut answering = Answering::new(from, true, to, Told::Events, thread());
+        for event in events {
+            black_box(answering.push(black_box(event)));
+        }
+        if is_end {
+            black_box(answering.finish());
+        }
+    };
+    let (all, asked) = per_round(ROUNDS / 10, || through(&events, true));
+    let (first, _) = per_round(ROUNDS, || through(&events[..2], false));
+    let count = events.len() as f64;
+    println!(
+        "{:>16} to {:<16} {:7.2} µs, {:5.1} allocations  an event; {:.1} µs to the first word",
+        from.as_str(),
+        to.as_str(),
+        micros(all) / count,
+        asked as f64 / count,
+        micros(first),
+    );
+}
+
+/// What the same dialect costs: to look at a large body, and to change its model.
+fn own() {
+    let words = "Mend the failing test, please. ".repeat(100 * 1_024 / 31);
+    let body = format!(
+        r#"{{"model":"m","stream":true,"messages":[{{"role":"user","content":"{words}"}}]}}"#
+    );
+    let body = Bytes::from(body);
+    let change = Change { model: "upstream-model", ask_usage: true, output_cap: None };
+    let (took, asked) = per_round(ROUNDS, || {
+        let peek = peek_in(Dialect::OpenAi, black_box(&body), None).unwrap();
+        black_box(splice(&body, &peek, change));
+    });
+    let (took, size) = (micros(took), body.len());
+    println!("the same dialect: {took:.1} µs, {asked} allocations  a request of {size} bytes");
 }
 
 fn main() {
+    own();
     let spoken = |it: &Dialect| callers_speak(*it) && providers_speak(*it);
     let all: Vec<_> = Dialect::ALL.into_iter().filter(spoken).collect();
-    if all.is_empty() {
-        println!("no dialect is spoken on both sides");
-    }
     for from in &all {
-        let reading = Reading {
-            dialect: *from,
-            request: request(),
-            notes: Notes::default(),
-            completion: false,
-        };
-        let body = reading.write(&target(*from), "req_1", 0).unwrap().body;
-        let stream = stream(*from);
         for to in all.iter().filter(|it| *it != from) {
-            let target = target(*to);
-            let asked = per_round(ROUNDS / 10, || {
-                let reading = translate::read(*from, black_box(&body), path(*from)).unwrap();
-                black_box(reading.write(&target, "req_1", 0).unwrap());
-            });
-            // Each event comes alone, as from a provider who writes as fast as it thinks.
-            let ends: Vec<_> =
-                memchr::memmem::find_iter(&stream, b"\n\n").map(|it| it + 2).collect();
-            let begins = [0].into_iter().chain(ends.iter().copied());
-            let events: Vec<_> = begins.zip(&ends).map(|(from, to)| &stream[from..*to]).collect();
-            let told = per_round(ROUNDS / 10, || {
-                let mut answering = Answering::new(*from, true, *to, Told::Events, thread());
-                for event in &events {
-                    black_box(answering.push(black_box(event)));
-                }
-                black_box(answering.finish());
-            });
-            let each = told.as_nanos() as f64 / events.len() as f64;
-            let micros = asked.as_nanos() as f64 / 1_000.0;
-            let size = body.len() / 1_024;
-            println!(
-                "{:>16} to {:<16} {micros:7.0} µs a request of {size} KiB, {each:6.0} ns an event",
-                from.as_str(),
-                to.as_str(),
-            );
+            requests(*from, *to);
+            events(*from, *to);
         }
     }
 }

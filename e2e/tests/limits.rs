@@ -324,10 +324,13 @@ async fn seats_come_back_however_a_request_ends() {
 async fn a_shadow_only_counts_and_a_request_can_be_explained() {
     let mut shadow = rpm(KEY, 2);
     shadow.action = LimitAction::Shadow.into();
-    let stack = stack(2, vec![shadow, rpm(KEY, 100)]).await;
+    let stack = stack(2, vec![shadow, rpm(KEY, 10_000)]).await;
     let answers = burst(&callers(&stack), 10).await;
     assert_eq!(count(&answers, 200), 10);
+    // On a busy machine some pass before anybody has said how many there may be.
     let denied = async || {
+        let more = burst(&callers(&stack), 2).await;
+        assert_eq!(count(&more, 200), 2);
         let status = stack.admin().limit_status().await.ok()?;
         let it = status
             .statuses
@@ -340,7 +343,7 @@ async fn a_shadow_only_counts_and_a_request_can_be_explained() {
     let record = stack.admin().explain(&id).await.unwrap();
     assert_eq!((record.request_id.as_str(), record.key.as_str()), (id.as_str(), KEY));
     assert_eq!(record.limits.len(), 2, "{record:?}");
-    let enforced = record.limits.iter().find(|it| it.title.contains("100")).unwrap();
+    let enforced = record.limits.iter().find(|it| !it.title.contains("shadow")).unwrap();
     assert_eq!((enforced.asked_milli, enforced.verdict.is_empty()), (1_000, false), "{record:?}");
     assert_eq!(record.attempts.len(), 1);
     let unknown = stack.admin().explain("req_00000000000000000000000000000000").await.unwrap_err();
