@@ -24,7 +24,7 @@ RUSTFLAGS=$flags cargo build --release --locked --manifest-path fuzz/Cargo.toml 
 golden=dialect/tests/golden
 corpus=.cache/fuzz
 dialects=(openai_chat openai_responses anthropic gemini bedrock)
-for target in "${targets[@]}"; do mkdir -p "$corpus/$target" "fuzz/artifacts/$target"; done
+for target in "${targets[@]}"; do mkdir -p "$corpus/$target" ".cache/fuzz/found/$target"; done
 
 seed() { # TARGET FROM TO TOLD SAMPLE
   local name
@@ -32,6 +32,7 @@ seed() { # TARGET FROM TO TOLD SAMPLE
   { printf '%s%s%s0' "$2" "$3" "$4"; cat "$5"; } >"$corpus/$1/seed-$2$3$4-$name"
 }
 
+shopt -s nullglob
 for a in 0 1 2 3 4; do
   for sample in "$golden/${dialects[a]}"/{stream/*,response/*,error/*,request/*}; do
     case $sample in
@@ -42,20 +43,20 @@ for a in 0 1 2 3 4; do
       */response/* | */error/*) for to in 0 1 2 3; do seed whole "$a" "$to" 0 "$sample"; done ;;
       */request/*) for from in 0 4; do seed request "$from" "$a" 0 "$sample"; done ;;
     esac
-  done 2>/dev/null
+  done
 done
 for sample in "$golden"/openai_completions/request/*; do seed request 0 0 0 "$sample"; done
 
 failed=()
 for target in "${targets[@]}"; do
   echo "fuzz: $target for $seconds s"
-  "$built/$machine/release/$target" "$corpus/$target" -artifact_prefix="fuzz/artifacts/$target/" \
+  "$built/$machine/release/$target" "$corpus/$target" -artifact_prefix=".cache/fuzz/found/$target/" \
     -max_total_time="$seconds" -max_len=16384 -timeout=10 -rss_limit_mb=1024 \
-    -print_final_stats=1 -verbosity=1 2>"fuzz/artifacts/$target/log" || failed+=("$target")
-  grep -E '^(stat::|#[0-9]+.*DONE)' "fuzz/artifacts/$target/log" || true
+    -print_final_stats=1 -verbosity=1 2>".cache/fuzz/found/$target/log" || failed+=("$target")
+  grep -E '^(stat::|#[0-9]+.*DONE)' ".cache/fuzz/found/$target/log" || true
 done
 if [ ${#failed[@]} -gt 0 ]; then
-  for target in "${failed[@]}"; do tail -n 30 "fuzz/artifacts/$target/log" >&2; done
-  echo "fuzz: failed: ${failed[*]}; see fuzz/artifacts. Mend it, with a test in dialect" >&2
+  for target in "${failed[@]}"; do tail -n 30 ".cache/fuzz/found/$target/log" >&2; done
+  echo "fuzz: failed: ${failed[*]}; see .cache/fuzz/found. Mend it, with a test in dialect" >&2
   exit 1
 fi

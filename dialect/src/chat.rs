@@ -73,6 +73,14 @@ pub struct Request {
     pub echo: Vec<(String, Json)>,
 }
 
+impl Request {
+    /// Whether there is nothing in it but empty texts.
+    pub(crate) fn says_nothing(&self) -> bool {
+        let parts = self.turns.iter().flat_map(|it| &it.parts);
+        self.instructions.iter().chain(parts).all(|it| it.as_text() == Some(""))
+    }
+}
+
 /// How words are chosen.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Sampling {

@@ -17,6 +17,7 @@ pub mod chat;
 mod count;
 pub mod error;
 mod gemini;
+mod inline;
 pub mod json;
 pub mod models;
 mod openai_chat;

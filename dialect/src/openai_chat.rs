@@ -4,7 +4,6 @@
 //! DeepSeek's `reasoning_content`, the signatures of Gemini's compatible path.
 
 mod asked;
-mod base64;
 mod call;
 pub(crate) mod error;
 pub(crate) mod request;

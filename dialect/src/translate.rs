@@ -85,10 +85,20 @@ pub struct Reading {
 /// Reads a caller's request. `dialect` is the body's, see [`sniff()`].
 ///
 /// # Errors
-/// When it is no proper request of that dialect, or says what the common form cannot.
+/// When it is no proper request of that dialect, says nothing, or says what the common form
+/// cannot.
 pub fn read(dialect: Dialect, body: &[u8], path: PathWords<'_>) -> Result<Reading, Refused> {
     let voice = voice::voice(dialect).ok_or_else(|| unspoken(dialect))?;
-    read_by(voice, dialect, body, path)
+    let reading = read_by(voice, dialect, body, path)?;
+    if reading.request.says_nothing() {
+        let field = match dialect {
+            Dialect::OpenAi | Dialect::Anthropic | Dialect::Bedrock => "messages",
+            Dialect::OpenAiResponses => "input",
+            Dialect::Gemini => "contents",
+        };
+        return Err(Refused::new(field, "holds nothing that could be answered"));
+    }
+    Ok(reading)
 }
 
 /// Reads a request of OpenAI's legacy completions.

@@ -6,6 +6,9 @@
 use dialect::translate::{Answering, Target, Thread, Told, callers_speak, providers_speak};
 use domain::catalog::{Dialect, Quirk, Quirks};
 
+/// Bytes before the body.
+const HEAD: usize = 4;
+
 /// An input, taken apart. Its first bytes are printable in the seeds.
 pub struct Plan<'a> {
     /// Who the provider is.
@@ -21,16 +24,15 @@ pub struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    /// Bytes before the body.
-    pub const HEAD: usize = 4;
-
     /// `None`: the input is too short, or names dialects that are not spoken so.
     pub fn of(input: &'a [u8]) -> Option<Self> {
-        let (head, body) = input.split_first_chunk::<{ Self::HEAD }>()?;
+        let (head, body) = input.split_first_chunk::<HEAD>()?;
         let [from, to, told, choice] = head.map(|it| it.wrapping_sub(b'0'));
         let dialect = |byte: u8| Dialect::ALL[usize::from(byte) % Dialect::ALL.len()];
         let (from, to) = (dialect(from), dialect(to));
         let told = [Told::Events, Told::Whole, Told::Array][usize::from(told) % 3];
+        // Only Gemini's callers are told in arrays.
+        let told = if to == Dialect::Gemini || told != Told::Array { told } else { Told::Events };
         let spoken = providers_speak(from) && callers_speak(to);
         spoken.then_some(Self { from, to, told, choice, body })
     }

@@ -1,32 +1,24 @@
 //! What Bedrock calls the kinds of files. Callers' media types lie now and then, and a
 //! picture whose kind is not the one it is said to have is refused.
 
-use base64::{Engine, engine::general_purpose::STANDARD};
+use crate::inline;
 
 /// The kind of a picture: what its first bytes show or, if they show nothing, what it is
 /// said to be. `None`: Bedrock takes no such picture.
 pub(super) fn picture(mime: &str, data: &str) -> Option<&'static str> {
-    // What the formats begin with, in base64.
-    let begins = |start| data.starts_with(start);
-    match () {
-        () if begins("/9j/") => Some("jpeg"),
-        () if begins("iVBORw0KGg") => Some("png"),
-        () if begins("R0lGOD") => Some("gif"),
-        // `RIFF`, four bytes of size, `WEBP`.
-        () if begins("UklGR") && data.get(11..16) == Some("XRUJQ") => Some("webp"),
-        () => match essence(mime).as_str() {
-            "image/jpeg" | "image/jpg" => Some("jpeg"),
-            "image/png" => Some("png"),
-            "image/gif" => Some("gif"),
-            "image/webp" => Some("webp"),
-            _ => None,
-        },
+    let seen = inline::sniffed(data).filter(|it| it.starts_with("image/"));
+    match seen.unwrap_or(&essence(mime)) {
+        "image/jpeg" | "image/jpg" => Some("jpeg"),
+        "image/png" => Some("png"),
+        "image/gif" => Some("gif"),
+        "image/webp" => Some("webp"),
+        _ => None,
     }
 }
 
 /// The kind of a document. `None`: Bedrock reads no such document.
 pub(super) fn document(mime: &str, data: &str) -> Option<&'static str> {
-    if data.starts_with("JVBERi") {
+    if inline::sniffed(data) == Some("application/pdf") {
         return Some("pdf");
     }
     match essence(mime).as_str() {
@@ -64,7 +56,7 @@ pub(super) fn sound(mime: &str) -> Option<&'static str> {
 
 /// A text as a file.
 pub(super) fn encoded(text: &str) -> String {
-    STANDARD.encode(text)
+    inline::encoded(text.as_bytes())
 }
 
 fn essence(mime: &str) -> String {

@@ -1,7 +1,6 @@
 //! The JSON that is written, in the order in which Google documents it, and the ways in
 //! which what is read may be spelt.
 
-pub(crate) mod base64;
 pub(crate) mod object;
 pub(crate) mod state;
 

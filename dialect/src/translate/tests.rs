@@ -56,6 +56,21 @@ fn the_path_says_what_the_body_does_not() {
 }
 
 #[test]
+fn a_request_that_says_nothing_is_refused() {
+    for (dialect, body, field) in [
+        (Dialect::OpenAi, r#"{"model":"m","messages":[{"role":"user","content":""}]}"#, "messages"),
+        (Dialect::Anthropic, r#"{"model":"m","max_tokens":1,"messages":[]}"#, "messages"),
+        (Dialect::OpenAiResponses, r#"{"model":"m","input":[{"type":"strange"}]}"#, "input"),
+        (Dialect::Gemini, r#"{"contents":[{"role":"user","parts":[{"text":""}]}]}"#, "contents"),
+    ] {
+        let path = PathWords { model: Some("m"), stream: None };
+        assert_eq!(read(dialect, body.as_bytes(), path).unwrap_err().field, field, "{body}");
+    }
+    let only_told = r#"{"model":"m","messages":[{"role":"system","content":"Tell a tale."}]}"#;
+    assert!(read(Dialect::OpenAi, only_told.as_bytes(), PathWords::default()).is_ok());
+}
+
+#[test]
 fn a_request_is_fitted_written_and_remembered() {
     let out = outgoing(r#"{"model":"m","custom_tool":"patch","strange":1}"#);
     assert_eq!(text(&out.body), r#"upstream-model 1 ["ns__patch"]"#);

@@ -1,7 +1,7 @@
 //! Vectors: arrays of numbers, or OpenAI's base64 of their 32-bit floats.
 
 use crate::{
-    gemini::wire::base64,
+    inline,
     json::{Json, elements, text},
     translate::Unreadable,
 };
@@ -22,7 +22,7 @@ pub(super) enum Vector {
 pub(super) fn encode(values: &RawValue) -> Result<String, Unreadable> {
     let numbers: Vec<f32> = serde_json::from_str(values.get()).map_err(|_| unreadable())?;
     let bytes: Vec<u8> = numbers.iter().flat_map(|it| it.to_le_bytes()).collect();
-    Ok(base64::encode(&bytes))
+    Ok(inline::encoded(&bytes))
 }
 
 /// The numbers of an OpenAI vector, whichever form it has.
@@ -31,7 +31,7 @@ pub(super) fn numbers(vector: &RawValue) -> Result<Json, Unreadable> {
         elements(vector).ok_or_else(unreadable)?;
         return Ok(Json::from(vector));
     };
-    let bytes = base64::decode(&encoded).ok_or_else(unreadable)?;
+    let bytes = inline::decoded(&encoded).ok_or_else(unreadable)?;
     let (groups, rest) = bytes.as_chunks::<4>();
     if !rest.is_empty() {
         return Err(unreadable());

@@ -1,10 +1,6 @@
 //! One part of a provider's answer.
 
-use crate::{
-    chat::Opaque,
-    gemini::wire::{base64, object::Object},
-    json::Json,
-};
+use crate::{chat::Opaque, gemini::wire::object::Object, inline, json::Json};
 use domain::catalog::Dialect;
 use serde_json::value::RawValue;
 
@@ -58,7 +54,7 @@ fn call(part: &mut Object<'_>) -> Option<Said> {
 fn bytes(part: &mut Object<'_>) -> Option<Said> {
     let mut blob = part.object("inlineData", "").ok()??;
     let mime = blob.text("mimeType").ok()??;
-    let data = base64::standard(blob.text("data").ok()??)?;
+    let data = inline::standard(blob.text("data").ok()??)?;
     Some(Said::Bytes { mime, data })
 }
 

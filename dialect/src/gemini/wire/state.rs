@@ -4,7 +4,7 @@
 //! provider's state is wrapped once more. Some clients throw thoughts away and keep all
 //! other parts: a state therefore stands on the part that follows its thought.
 
-use super::base64;
+use crate::inline;
 use crate::{chat::Opaque, translate};
 use domain::catalog::Dialect;
 
@@ -42,7 +42,7 @@ pub(crate) fn write(opaque: &Opaque, redacted: bool) -> String {
         return opaque.data.clone();
     }
     let mark = if redacted { REDACTED } else { "" };
-    base64::encode(format!("{mark}{}", translate::seal(opaque, Dialect::Gemini)).as_bytes())
+    inline::encoded(format!("{mark}{}", translate::seal(opaque, Dialect::Gemini)).as_bytes())
 }
 
 /// What a caller sent back; `None`: it stands for nothing.
@@ -50,7 +50,7 @@ pub(crate) fn read(text: &str) -> Option<State> {
     if matches!(text, "" | LOST | LOST_TOO) {
         return None;
     }
-    let sealed = base64::decode(text).and_then(|it| String::from_utf8(it).ok());
+    let sealed = inline::decoded(text).and_then(|it| String::from_utf8(it).ok());
     let sealed = sealed.unwrap_or_else(|| text.to_owned());
     let bare = sealed.strip_prefix(REDACTED);
     let (redacted, bare) = (bare.is_some(), bare.unwrap_or(&sealed));
@@ -78,7 +78,7 @@ mod tests {
                 assert_eq!(state.opaque, opaque);
                 let is_own = origin == Dialect::Gemini;
                 assert_eq!(state.redacted, redacted && !is_own);
-                assert!(is_own || base64::decode(&text).is_some(), "SDKs decode it");
+                assert!(is_own || inline::decoded(&text).is_some(), "SDKs decode it");
                 // Python's SDK sends it back in the other alphabet.
                 let other = text.replace('+', "-").replace('/', "_");
                 assert!(is_own || read(&other) == Some(state));

@@ -86,7 +86,7 @@ mod tests {
         let (mut digests, mut table) = (Digests::default(), HashMap::new());
         for step in 0..30_000 {
             let key: Short = u128::from(mixed(step) % 7_000).to_le_bytes();
-            if mixed(step + 1) % 3 == 0 {
+            if mixed(step + 1).is_multiple_of(3) {
                 assert_eq!(digests.remove(key), table.remove(&key));
             } else {
                 let digest = [step, mixed(step), 0, 1];

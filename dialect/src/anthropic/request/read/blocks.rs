@@ -6,6 +6,7 @@ use crate::{
         CacheMark, Call, CallInput, CallResult, Citation, Content, Document, Image, Part, Source,
         Text, Thinking,
     },
+    inline,
     json::{self, Fields},
     translate::{Notes, Refused, open},
 };
@@ -265,10 +266,14 @@ impl Reading<'_> {
 fn base64(fields: &mut Fields<'_>) -> Result<Source, Refused> {
     let place = within("messages.content.source");
     let mime = fields.take_as("media_type").map_err(&place)?;
-    let data = fields.take_as("data").map_err(&place)?;
+    let data: Option<String> = fields.take_as("data").map_err(&place)?;
+    let data = data.ok_or_else(|| required("messages.content.source.data"))?;
+    let Some(data) = inline::standard(data) else {
+        return Err(Refused::new("messages.content.source.data", "is no base64"));
+    };
     Ok(Source::Base64 {
         mime: mime.ok_or_else(|| required("messages.content.source.media_type"))?,
-        data: data.ok_or_else(|| required("messages.content.source.data"))?,
+        data,
     })
 }
 

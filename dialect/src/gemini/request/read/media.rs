@@ -2,7 +2,8 @@
 
 use crate::{
     chat::{Content, Detail, Document, Image, Source},
-    gemini::wire::{base64, object::Object},
+    gemini::wire::object::Object,
+    inline,
     translate::{Notes, Refused},
 };
 
@@ -12,7 +13,7 @@ pub(super) fn inline(mut blob: Object<'_>, notes: &mut Notes) -> Result<Content,
     let mime = blob.text("mimeType")?.filter(|it| !it.is_empty());
     let Some(mime) = mime else { return Err(Refused::new(field, "is missing")) };
     let field = blob.name("data");
-    let data = blob.text("data")?.and_then(base64::standard);
+    let data = blob.text("data")?.and_then(inline::standard);
     let Some(data) = data else { return Err(Refused::new(field, "is no base64")) };
     let title = blob.text("displayName")?;
     blob.drop_rest(notes);
@@ -23,7 +24,7 @@ pub(super) fn inline(mut blob: Object<'_>, notes: &mut Notes) -> Result<Content,
         Family::Audio => Content::Audio { mime, data },
         Family::Video => return Err(video()),
         Family::Text => {
-            let words = base64::decode(&data).and_then(|it| String::from_utf8(it).ok());
+            let words = inline::decoded(&data).and_then(|it| String::from_utf8(it).ok());
             document(words.map_or(Source::Base64 { mime, data }, Source::Text), title)
         }
         Family::Other => document(Source::Base64 { mime, data }, title),

@@ -3,6 +3,7 @@
 use crate::{
     chat::{Detail, Document, Image, Source},
     gemini::wire::{File, Part},
+    inline,
     translate::{How, Notes, Refused},
 };
 
@@ -85,25 +86,11 @@ fn host(url: &str) -> Option<&str> {
 
 /// The media type that the bytes themselves show; else the one that the caller told.
 fn told<'a>(mime: &'a str, data: &str, notes: &mut Notes) -> &'a str {
-    let seen = seen(data);
-    match seen {
+    match inline::sniffed(data) {
         Some(seen) if !mime.eq_ignore_ascii_case(seen) => {
             notes.add("media_type", How::Changed);
             seen
         }
         Some(_) | None => mime,
     }
-}
-
-/// What these bytes are, by how they begin.
-fn seen(data: &str) -> Option<&'static str> {
-    Some(match data {
-        _ if data.starts_with("iVBORw0KGgo") => "image/png",
-        _ if data.starts_with("/9j/") => "image/jpeg",
-        _ if data.starts_with("R0lGODdh") || data.starts_with("R0lGODlh") => "image/gif",
-        // `RIFF`, four bytes of any kind, `WEBP`.
-        _ if data.starts_with("UklGR") && data.get(11..16) == Some("XRUJQ") => "image/webp",
-        _ if data.starts_with("JVBERi0") => "application/pdf",
-        _ => return None,
-    })
 }

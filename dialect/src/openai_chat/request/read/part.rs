@@ -1,8 +1,9 @@
 //! Parts of messages.
 
-use super::{super::super::base64, leave};
+use super::leave;
 use crate::{
     chat::{CacheMark, Citation, Content, Detail, Document, Image, Part, Source, Text},
+    inline::{self, Inline},
     json::{self, Fields},
     translate::{How, Notes, Refused},
 };
@@ -145,20 +146,20 @@ fn image(fields: &mut Fields<'_>, notes: &mut Notes) -> Result<Image, Refused> {
 /// What an address leads to, or holds itself. What the bytes say that they are counts for
 /// more than what the address says.
 fn source(url: &str, default: &str, field: &str, notes: &mut Notes) -> Result<Source, Refused> {
-    if !base64::is_data_url(url) {
+    if !inline::is_data_url(url) {
         return Ok(Source::Url { url: url.to_owned(), mime: None });
     }
-    let Some(found) = base64::Inline::parse(url) else {
+    let Some(found) = Inline::parse(url) else {
         return Err(Refused::new(field, "holds bytes in another encoding than base64"));
     };
-    let Some(data) = base64::normalised(found.base64) else {
+    let Some(data) = inline::standard(found.base64) else {
         return Err(Refused::new(field, "holds what is no base64"));
     };
     let said = match found.mime.to_ascii_lowercase().as_str() {
         "image/jpg" => "image/jpeg".to_owned(),
         other => other.to_owned(),
     };
-    let mime = match base64::sniffed(&data) {
+    let mime = match inline::sniffed(&data) {
         Some(mime) => {
             if !said.is_empty() && said != mime {
                 notes.add(field.to_owned(), How::Changed);
@@ -183,8 +184,8 @@ fn audio(fields: &mut Fields<'_>) -> Result<Content, Refused> {
         return Err(Refused::new("messages.content.input_audio.format", "must be `wav` or `mp3`"));
     }
     let data: String = inner.take_as("data")?.unwrap_or_default();
-    let bytes = base64::Inline::parse(&data).map_or(data.as_str(), |it| it.base64);
-    let Some(data) = base64::normalised(bytes) else {
+    let bytes = Inline::parse(&data).map_or(data.as_str(), |it| it.base64);
+    let Some(data) = inline::standard(bytes) else {
         return Err(Refused::new("messages.content.input_audio.data", "is no base64"));
     };
     Ok(Content::Audio { mime: format!("audio/{}", format.to_ascii_lowercase()), data })
@@ -205,15 +206,15 @@ fn file(fields: &mut Fields<'_>, notes: &mut Notes) -> Result<Document, Refused>
     let url: Option<String> = file.take_as("file_url")?;
     leave(file, "messages.content.file", notes);
     let source = match (bytes, url) {
-        (Some(bytes), _) if base64::is_data_url(&bytes) || bytes.contains("://") => {
+        (Some(bytes), _) if inline::is_data_url(&bytes) || bytes.contains("://") => {
             source(&bytes, "application/pdf", DATA, notes)?
         }
         // Bytes without their address: what they are says the name, or nobody.
         (Some(bytes), _) => {
-            let Some(data) = base64::normalised(&bytes) else {
+            let Some(data) = inline::standard(bytes) else {
                 return Err(Refused::new(DATA, "is no base64"));
             };
-            let mime = base64::sniffed(&data).unwrap_or_else(|| by_name(title.as_deref()));
+            let mime = inline::sniffed(&data).unwrap_or_else(|| by_name(title.as_deref()));
             Source::Base64 { mime: mime.to_owned(), data }
         }
         (None, Some(url)) => Source::Url { url, mime: None },

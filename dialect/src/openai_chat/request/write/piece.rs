@@ -2,10 +2,8 @@
 
 use crate::{
     chat::{Content as Said, Detail, Document, Image, Part, Source},
-    openai_chat::{
-        base64,
-        wire::request::{CacheControl, Content, File, ImageUrl, InputAudio, Piece},
-    },
+    inline,
+    openai_chat::wire::request::{CacheControl, Content, File, ImageUrl, InputAudio, Piece},
     translate::{How, Notes, Refused},
 };
 use domain::catalog::{Quirk, Quirks};
@@ -121,7 +119,7 @@ fn document<'a>(document: &'a Document, notes: &mut Notes) -> Result<Piece<'a>, 
             Ok(Piece::text(titled(title, text)))
         }
         Source::Base64 { mime, data } => {
-            let text = is_text(mime).then(|| base64::decoded(data)).flatten();
+            let text = is_text(mime).then(|| inline::decoded(data)).flatten();
             if let Some(text) = text.and_then(|it| String::from_utf8(it).ok()) {
                 notes.add(FIELD, How::Changed);
                 return Ok(Piece::text(titled(title, &text)));

@@ -3,6 +3,7 @@
 use super::{leave, list, object, words};
 use crate::{
     chat::{CacheMark, Citation, Content, Detail, Document, Image, Part, Source, Text},
+    inline,
     json::{Fields, elements, text},
     translate::{Notes, Refused},
 };
@@ -105,7 +106,7 @@ fn image(fields: &mut Fields<'_>, field: Field) -> Result<Content, Refused> {
     let mut source = source(url, field, "image_url")?;
     if let Source::Base64 { mime, data } = &mut source {
         // Callers say what they think it is; providers look.
-        if let Some(seen) = seen_mime(data) {
+        if let Some(seen) = inline::sniffed(data) {
             seen.clone_into(mime);
         }
     }
@@ -121,7 +122,8 @@ fn file(fields: &mut Fields<'_>, field: Field) -> Result<Content, Refused> {
         (Some(data), _) if data.starts_with("data:") => source(data, field, "file_data")?,
         // Without a media type it is what nearly all files here are.
         (Some(data), _) => {
-            Source::Base64 { mime: "application/pdf".to_owned(), data: normal(data) }
+            let data = normal(data, field, "file_data")?;
+            Source::Base64 { mime: "application/pdf".to_owned(), data }
         }
         (None, Some(url)) => source(url, field, "file_url")?,
         (None, None) => return Err(field.refused("file_data", "is missing")),
@@ -141,7 +143,7 @@ fn audio(fields: &mut Fields<'_>, field: Field) -> Result<Content, Refused> {
         Some(format) => format!("audio/{format}"),
         None => "audio/wav".to_owned(),
     };
-    Ok(Content::Audio { mime, data: normal(data) })
+    Ok(Content::Audio { mime, data: normal(data, field, "input_audio.data")? })
 }
 
 /// Files that OpenAI keeps cannot be had from there.
@@ -164,37 +166,12 @@ fn source(url: String, field: Field, name: &str) -> Result<Source, Refused> {
         .strip_suffix(";base64")
         .ok_or_else(|| field.refused(name, "is a data URL that is not in base64"))?;
     let mime = head.split(';').next().unwrap_or_default().to_ascii_lowercase();
-    Ok(Source::Base64 { mime, data: normal(data.to_owned()) })
+    Ok(Source::Base64 { mime, data: normal(data.to_owned(), field, name)? })
 }
 
 /// Base64 in the standard alphabet, padded.
-fn normal(data: String) -> String {
-    let is_normal = |it: u8| !matches!(it, b'-' | b'_' | b'\r' | b'\n' | b' ');
-    if data.len().is_multiple_of(4) && data.bytes().all(is_normal) {
-        return data;
-    }
-    let letters = data.chars().filter(|it| !it.is_ascii_whitespace() && *it != '=');
-    let standard = letters.map(|it| match it {
-        '-' => '+',
-        '_' => '/',
-        other => other,
-    });
-    let mut standard: String = standard.collect();
-    while !standard.len().is_multiple_of(4) {
-        standard.push('=');
-    }
-    standard
-}
-
-/// The media type that a picture's first bytes tell.
-fn seen_mime(data: &str) -> Option<&'static str> {
-    const KNOWN: [(&str, &str); 4] = [
-        ("iVBORw0KGgo", "image/png"),
-        ("/9j/", "image/jpeg"),
-        ("R0lGOD", "image/gif"),
-        ("UklGR", "image/webp"),
-    ];
-    KNOWN.into_iter().find(|(start, _)| data.starts_with(start)).map(|(_, mime)| mime)
+fn normal(data: String, field: Field, name: &str) -> Result<String, Refused> {
+    inline::standard(data).ok_or_else(|| field.refused(name, "holds what is no base64"))
 }
 
 /// The sources that a part of an answer names.

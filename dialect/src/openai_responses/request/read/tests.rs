@@ -95,7 +95,7 @@ fn pictures_come_along_and_bug_16_are_called_what_they_are() {
     for (said, seen) in [
         ("data:image/png;base64,/9j/4AAQ", "image/jpeg"),
         ("data:image/jpeg;base64,R0lGODlh", "image/gif"),
-        ("data:;base64,UklGRgAA", "image/webp"),
+        ("data:;base64,UklGRiIAAABXRUJQVlA4", "image/webp"),
         ("data:Image/SVG+xml;charset=utf-8;base64,PHN2Zz4=", "image/svg+xml"),
     ] {
         let content = json!([{"type": "input_image", "image_url": said}]);

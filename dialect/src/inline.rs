@@ -1,17 +1,25 @@
-//! Bytes that travel in base64, and `data:` addresses that hold them.
+//! Bytes that travel within a text: base64 as callers and providers spell it, and `data:`
+//! addresses that hold it.
+
+use base64::{
+    Engine,
+    alphabet::STANDARD as LETTERS,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD},
+};
+use std::borrow::Cow;
 
 /// A `data:` address taken apart.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Inline<'a> {
+pub(crate) struct Inline<'a> {
     /// The media type; empty if it says none.
-    pub(super) mime: &'a str,
+    pub(crate) mime: &'a str,
     /// What follows the comma.
-    pub(super) base64: &'a str,
+    pub(crate) base64: &'a str,
 }
 
 impl<'a> Inline<'a> {
     /// Takes an address apart; `None`: it is none, or not in base64.
-    pub(super) fn parse(url: &'a str) -> Option<Self> {
+    pub(crate) fn parse(url: &'a str) -> Option<Self> {
         let (head, base64) = url.trim_start().split_once(',')?;
         let (scheme, head) = head.split_at_checked(5)?;
         let (parameters, encoding) = head.rsplit_once(';')?;
@@ -23,14 +31,40 @@ impl<'a> Inline<'a> {
 }
 
 /// Whether an address holds what it leads to.
-pub(super) fn is_data_url(url: &str) -> bool {
+pub(crate) fn is_data_url(url: &str) -> bool {
     let scheme = url.trim_start().split_at_checked(5).map(|(scheme, _)| scheme);
     scheme.is_some_and(|it| it.eq_ignore_ascii_case("data:"))
 }
 
+/// Padded or not, and whatever is left in the last letter.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &LETTERS,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
+
+/// `bytes` in the standard alphabet, padded.
+pub(crate) fn encoded(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
+}
+
+/// The bytes of a text, however it is spelled; `None`: it is no base64.
+pub(crate) fn decoded(text: &str) -> Option<Vec<u8>> {
+    LENIENT.decode(standard(text)?).ok()
+}
+
 /// The same bytes in the standard alphabet, padded and without blanks; `None` for what is
-/// no base64. Some callers write the alphabet for addresses, or leave out the padding.
-pub(super) fn normalised(text: &str) -> Option<String> {
+/// no base64. Some callers write the alphabet for addresses, leave out the padding, or break
+/// lines.
+pub(crate) fn standard<'a>(text: impl Into<Cow<'a, str>>) -> Option<String> {
+    let text = text.into();
+    let bare = text.trim_end_matches('=');
+    let is_standard = |it: u8| it.is_ascii_alphanumeric() || matches!(it, b'+' | b'/');
+    let padding = text.len().saturating_sub(bare.len());
+    if text.len().is_multiple_of(4) && padding < 3 && bare.bytes().all(is_standard) {
+        return Some(text.into_owned());
+    }
     let mut out = String::with_capacity(text.len().saturating_add(2));
     let mut padded = false;
     for byte in text.bytes() {
@@ -53,33 +87,8 @@ pub(super) fn normalised(text: &str) -> Option<String> {
     Some(out)
 }
 
-/// The bytes of a text in the standard alphabet.
-pub(super) fn decoded(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
-    let (mut bits, mut held) = (0u32, 0u32);
-    for byte in text.bytes().take_while(|it| *it != b'=') {
-        let six = match byte {
-            b'A'..=b'Z' => byte.wrapping_sub(b'A'),
-            b'a'..=b'z' => byte.wrapping_sub(b'a').wrapping_add(26),
-            b'0'..=b'9' => byte.wrapping_sub(b'0').wrapping_add(52),
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        bits = bits << 6 | u32::from(six);
-        held = held.wrapping_add(6);
-        if held >= 8 {
-            held = held.wrapping_sub(8);
-            // The lower eight bits of what is left after the shift are one byte.
-            bytes.push((bits >> held & 0xff) as u8);
-            bits &= (1 << held) - 1;
-        }
-    }
-    Some(bytes)
-}
-
 /// What the first bytes say that it is, of the few types that models take.
-pub(super) fn sniffed(base64: &str) -> Option<&'static str> {
+pub(crate) fn sniffed(base64: &str) -> Option<&'static str> {
     /// The beginnings, in base64: whole groups of three bytes, or as much as is sure.
     const KNOWN: [(&str, &str); 4] = [
         ("iVBORw0KGg", "image/png"),
@@ -111,23 +120,36 @@ mod tests {
     #[test]
     fn every_spelling_of_the_same_bytes_becomes_one() {
         for text in ["+/8=", "-_8", "-_8=", " +/\n8= ", "+/8"] {
-            assert_eq!(normalised(text).as_deref(), Some("+/8="), "{text}");
+            assert_eq!(standard(text).as_deref(), Some("+/8="), "{text}");
         }
         for text in ["A", "AA=A", "ä", "A*AA", "AAAAA"] {
-            assert_eq!(normalised(text), None, "{text}");
+            assert_eq!(standard(text), None, "{text}");
         }
-        assert_eq!(normalised("").as_deref(), Some(""));
+        for text in ["", "Zg==", "Zm8=", "Zm9v"] {
+            assert_eq!(standard(text).as_deref(), Some(text));
+        }
+        assert_eq!(standard("Zg ==").as_deref(), Some("Zg=="));
     }
 
     #[test]
-    fn what_is_decoded_is_what_was_encoded() {
-        for (text, bytes) in
-            [("", ""), ("aA==", "h"), ("aGk=", "hi"), ("aGkg", "hi "), ("w6TDtg==", "äö")]
-        {
-            assert_eq!(decoded(text).as_deref(), Some(bytes.as_bytes()));
+    fn what_is_written_is_read_again() {
+        for (bytes, text) in [
+            (&b""[..], ""),
+            (b"f", "Zg=="),
+            (b"fo", "Zm8="),
+            (b"foo", "Zm9v"),
+            (b"\xfb\xff\xfe", "+//+"),
+        ] {
+            assert_eq!(encoded(bytes), text);
+            assert_eq!(decoded(text).as_deref(), Some(bytes));
+            assert_eq!(decoded(text.trim_end_matches('=')).as_deref(), Some(bytes));
         }
-        assert_eq!(decoded("+/8=").as_deref(), Some(&[0xfb, 0xff][..]));
-        assert_eq!(decoded("a b"), None);
+        assert_eq!(decoded("-__-").as_deref(), Some(&b"\xfb\xff\xfe"[..]));
+        // The last letter says more than there are bytes.
+        assert_eq!(decoded("Zh").as_deref(), Some(&b"f"[..]));
+        for wrong in ["A", "AAAAA", "A*==", "ä"] {
+            assert_eq!(decoded(wrong), None, "{wrong}");
+        }
     }
 
     #[test]
