@@ -74,10 +74,13 @@ pub struct Request {
 }
 
 impl Request {
-    /// Whether there is nothing in it but empty texts.
+    /// Whether there is nothing in it but empty texts and thoughts.
     pub(crate) fn says_nothing(&self) -> bool {
         let parts = self.turns.iter().flat_map(|it| &it.parts);
-        self.instructions.iter().chain(parts).all(|it| it.as_text() == Some(""))
+        self.instructions
+            .iter()
+            .chain(parts)
+            .all(|it| matches!(it.content, Content::Thinking(_)) || it.as_text() == Some(""))
     }
 }
 

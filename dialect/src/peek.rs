@@ -208,6 +208,11 @@ pub fn peek_in<'a>(
         .map_err(|at| refuse(at, &format!("the body is nested deeper than {MAX_DEPTH}")))?;
     let envelope: Envelope<'_> =
         serde_json::from_str(text).map_err(|error| Refused::of_json(&error))?;
+    let inside = body.get(open..).unwrap_or_default().get(1..).unwrap_or_default();
+    if named.is_some() && inside.trim_ascii_start().starts_with(b"}") {
+        // What is added to a body stands before something that is there.
+        return Err(refuse(open, "the body asks for nothing"));
+    }
     Looking { body: text, dialect, named }.at_envelope(&envelope, open)
 }
 

@@ -289,7 +289,7 @@ mod tests {
         };
         let gemini = |body: &str| of(Dialect::Gemini, body, Some("g"));
         for (body, expected) in [
-            ("{}", (None, 1)),
+            (r#"{"contents":[]}"#, (None, 1)),
             (r#"{"generationConfig":null}"#, (None, 1)),
             (r#"{"generationConfig":{"maxOutputTokens":9,"candidateCount":2}}"#, (Some(9), 2)),
             (r#"{"generation_config":{"max_output_tokens":9}}"#, (Some(9), 1)),

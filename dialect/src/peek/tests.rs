@@ -222,6 +222,16 @@ fn what_we_read_may_not_be_given_twice_however_it_is_spelled() {
 }
 
 #[test]
+fn an_object_with_nothing_in_it_is_refused_where_the_path_names_the_model() {
+    for body in ["{}", " { \n } "] {
+        for dialect in [Dialect::OpenAi, Dialect::Gemini] {
+            let refused = peek_in(dialect, body.as_bytes(), Some("m")).unwrap_err();
+            assert_eq!(refused.reason, "the body asks for nothing", "{body}");
+        }
+    }
+}
+
+#[test]
 fn a_model_in_another_case_is_refused() {
     assert!(refused(r#"{"model":"a","Model":"b"}"#).reason.contains("case"));
     assert!(refused(r#"{"MODEL":"b"}"#).reason.contains("case"));

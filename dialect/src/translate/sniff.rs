@@ -134,7 +134,7 @@ mod tests {
         }
         check(OpenAiResponses, plain, OpenAi);
         assert_eq!(sniffed(OpenAiResponses, plain, true), Anthropic);
-        for body in ["{}", r#"{"prompt":"x"}"#] {
+        for body in [r#"{"x":1}"#, r#"{"prompt":"x"}"#] {
             for path in Dialect::ALL {
                 check(path, body, path);
             }
