@@ -87,6 +87,18 @@ pub(crate) fn standard<'a>(text: impl Into<Cow<'a, str>>) -> Option<String> {
     Some(out)
 }
 
+/// Whether this is the name of a media type, perhaps with parameters: two words of the signs
+/// that RFC 9110 has for them, since it is written into addresses.
+pub(crate) fn is_media_type(mime: &str) -> bool {
+    let is_word = |it: &str| {
+        let is_sign = |it: u8| it.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&it);
+        !it.is_empty() && it.bytes().all(is_sign)
+    };
+    let (name, parameters) = mime.split_once(';').unwrap_or((mime, ""));
+    let is_plain = parameters.bytes().all(|it| matches!(it, b' '..=b'~') && it != b',');
+    is_plain && name.trim().split_once('/').is_some_and(|(one, two)| is_word(one) && is_word(two))
+}
+
 /// What the first bytes say that it is, of the few types that models take.
 pub(crate) fn sniffed(base64: &str) -> Option<&'static str> {
     /// The beginnings, in base64: whole groups of three bytes, or as much as is sure.
@@ -149,6 +161,16 @@ mod tests {
         assert_eq!(decoded("Zh").as_deref(), Some(&b"f"[..]));
         for wrong in ["A", "AAAAA", "A*==", "ä"] {
             assert_eq!(decoded(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn media_types_are_two_words() {
+        for mime in ["image/png", "text/plain; charset=utf-8", "application/vnd.a+json", "x/y "] {
+            assert!(is_media_type(mime), "{mime}");
+        }
+        for mime in ["", "png", "/", "im,ge/png", "image/p ng", "image/png;a,b", "image/pn\ng"] {
+            assert!(!is_media_type(mime), "{mime}");
         }
     }
 

@@ -36,7 +36,7 @@ pub use thread::{Names, Original, Thread};
 use crate::{
     chat,
     error::{self, ErrorKind},
-    openai_completions,
+    inline, openai_completions,
 };
 use bytes::Bytes;
 use domain::catalog::Dialect;
@@ -97,6 +97,19 @@ pub fn read(dialect: Dialect, body: &[u8], path: PathWords<'_>) -> Result<Readin
             Dialect::Gemini => "contents",
         };
         return Err(Refused::new(field, "holds nothing that could be answered"));
+    }
+    let is_told = |it: &chat::Source| match it {
+        chat::Source::Base64 { mime, .. } => inline::is_media_type(mime),
+        chat::Source::Url { .. } | chat::Source::Text(_) => true,
+    };
+    if !reading.request.sources().all(is_told) {
+        let field = match dialect {
+            Dialect::OpenAi | Dialect::Bedrock => "messages.content",
+            Dialect::OpenAiResponses => "input.content",
+            Dialect::Anthropic => "messages.content.source.media_type",
+            Dialect::Gemini => "contents.parts.inlineData.mimeType",
+        };
+        return Err(Refused::new(field, "names a media type that is none"));
     }
     Ok(reading)
 }
