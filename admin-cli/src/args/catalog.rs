@@ -306,7 +306,10 @@ pub(crate) enum SettingsCommand {
     Show,
     /// Change settings; what is not named stays
     #[command(alias = "update")]
-    #[command(after_help = "Examples:\n  sluice settings set --max-attempts 5 --hide-route true")]
+    #[command(
+        after_help = "Examples:\n  sluice settings set --max-attempts 5 --hide-route true\n  \
+                          sluice settings set --fetch-addresses on"
+    )]
     Set(SetSettings),
 }
 
@@ -331,6 +334,11 @@ pub(crate) struct SetSettings {
     #[arg(long, group = "setting", value_name = "NUMBER")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) fallback_proxies: Option<u32>,
+    /// Whether proxies fetch a picture or a file at an https address themselves, for providers
+    /// that read no addresses
+    #[arg(long, group = "setting", value_name = "on|off")]
+    #[arg(value_parser = clap::builder::BoolishValueParser::new())]
+    pub(crate) fetch_addresses: Option<bool>,
     #[command(flatten)]
     pub(crate) wait: Wait,
 }

@@ -33,12 +33,14 @@ async fn set(it: &Session, args: SetSettings) -> Outcome {
     said(args.hide_route.is_some(), "hide_route");
     said(args.default_output_tokens.is_some(), "default_output_tokens");
     said(args.fallback_proxies.is_some(), "fallback_proxies");
+    said(args.fetch_addresses.is_some(), "fetch_addresses");
     let settings = v1::Settings {
         max_attempts: args.max_attempts.unwrap_or(0),
         attempt_deadline_ms: args.attempt_deadline.unwrap_or(0),
         hide_route: args.hide_route.unwrap_or(false),
         default_output_tokens: args.default_output_tokens.unwrap_or(0),
         fallback_proxies: args.fallback_proxies.unwrap_or(0),
+        fetch_addresses: args.fetch_addresses.unwrap_or(false),
         ..v1::Settings::default()
     };
     let update_mask = mask(&paths);

@@ -239,6 +239,8 @@ pub(crate) struct Settings {
     pub(crate) default_output_tokens: u64,
     #[serde(default)]
     pub(crate) fallback_proxies: u32,
+    #[serde(default)]
+    pub(crate) fetch_addresses: bool,
 }
 
 impl From<&v1::Settings> for Settings {
@@ -249,6 +251,7 @@ impl From<&v1::Settings> for Settings {
             hide_route: wire.hide_route,
             default_output_tokens: wire.default_output_tokens,
             fallback_proxies: wire.fallback_proxies,
+            fetch_addresses: wire.fetch_addresses,
         }
     }
 }
@@ -261,6 +264,7 @@ impl Settings {
             hide_route: self.hide_route,
             default_output_tokens: self.default_output_tokens,
             fallback_proxies: self.fallback_proxies,
+            fetch_addresses: self.fetch_addresses,
             ..v1::Settings::default()
         }
     }

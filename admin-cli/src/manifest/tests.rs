@@ -52,7 +52,7 @@ limits:
   - {account: main, tokens: 1M, per: forever}
   - {account: main, model: gpt-4o, tokens: 1.5M, per: month, threshold: none}
   - {everything: true, requests: 12345, per: hour}
-settings: {max_attempts: 5, default_output_tokens: 8000, fallback_proxies: 4}
+settings: {max_attempts: 5, default_output_tokens: 8000, fallback_proxies: 4, fetch_addresses: true}
 ";
 
 fn wrong(text: &str) -> CliError {

@@ -330,6 +330,7 @@ pub(crate) struct SettingsView {
     hide_route: bool,
     default_output_tokens: u64,
     fallback_proxies: u32,
+    fetch_addresses: bool,
     revision: u64,
     etag: String,
 }
@@ -342,6 +343,7 @@ impl From<v1::Settings> for SettingsView {
             hide_route: wire.hide_route,
             default_output_tokens: wire.default_output_tokens,
             fallback_proxies: wire.fallback_proxies,
+            fetch_addresses: wire.fetch_addresses,
             revision: wire.revision,
             etag: wire.etag,
         }
@@ -355,6 +357,7 @@ impl Show for SettingsView {
         "x-sluice-* headers",
         "default output",
         "fallback proxies",
+        "fetch addresses",
         "revision",
     ];
 
@@ -365,6 +368,7 @@ impl Show for SettingsView {
             Cell::text(if self.hide_route { "hidden" } else { "shown" }),
             Cell::text(format!("{} tokens", self.default_output_tokens)),
             Cell::number(u64::from(self.fallback_proxies)),
+            Cell::text(if self.fetch_addresses { "on" } else { "off" }),
             Cell::ordinal(self.revision),
         ]
     }

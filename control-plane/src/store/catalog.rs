@@ -297,6 +297,7 @@ async fn write_settings(
         &it.reveal_route,
         &row::signed(it.default_output_tokens),
         &i64::from(it.fallback_proxies),
+        &it.fetch_addresses,
         &revision,
     ];
     execute(tx, sql, params).await.map(drop)
@@ -342,13 +343,14 @@ pub(super) fn statement(edit: &Edit) -> &'static str {
         Edit::PutSettings(_) => {
             "-- put_settings
             INSERT INTO settings (id, max_attempts, attempt_deadline_ms, reveal_route,
-                default_output_tokens, fallback_proxies, revision)
-            VALUES (1, $1, $2, $3, $4, $5, $6)
+                default_output_tokens, fallback_proxies, fetch_addresses, revision)
+            VALUES (1, $1, $2, $3, $4, $5, $6, $7)
             ON CONFLICT (id) DO UPDATE SET max_attempts = excluded.max_attempts,
                 attempt_deadline_ms = excluded.attempt_deadline_ms,
                 reveal_route = excluded.reveal_route,
                 default_output_tokens = excluded.default_output_tokens,
-                fallback_proxies = excluded.fallback_proxies, revision = excluded.revision"
+                fallback_proxies = excluded.fallback_proxies,
+                fetch_addresses = excluded.fetch_addresses, revision = excluded.revision"
         }
         Edit::DeleteProvider(_) => "-- delete_provider\nDELETE FROM provider WHERE name = $1",
         Edit::DeleteAccount(_) => "-- delete_account\nDELETE FROM account WHERE id = $1",

@@ -32,6 +32,7 @@ const MIGRATIONS: &[Migration] = migrations![
     5 "0005_limits",
     6 "0006_translation",
     7 "0007_models",
+    8 "0008_fetch",
 ];
 
 /// Any number that nobody else uses for an advisory lock in this database.

@@ -328,6 +328,7 @@ pub(super) fn settings(row: &Row) -> Result<Settings, StoreError> {
         reveal_route: column(row, "reveal_route")?,
         default_output_tokens: unsigned(row, "default_output_tokens")?,
         fallback_proxies: unsigned(row, "fallback_proxies")?,
+        fetch_addresses: column(row, "fetch_addresses")?,
     })
 }
 

@@ -353,6 +353,7 @@ fn much() -> Vec<One> {
         One::PutSettings(Settings {
             default_output_tokens: 99,
             fallback_proxies: 3,
+            fetch_addresses: true,
             ..Settings::default()
         }),
     ]
@@ -432,6 +433,7 @@ async fn limits_are_there_after_a_restart_and_beside() {
     let found = settings.get_settings(GetSettingsRequest {}).await.unwrap().into_inner();
     let found = found.settings.unwrap();
     assert_eq!((found.default_output_tokens, found.fallback_proxies), (99, 3));
+    assert!(found.fetch_addresses);
     // What was just made there can be named here, and is limited at once.
     add_team(&channel, "late").await;
     assert!(list(&mut limits, of(Subject::Team("late".to_owned()))).await.is_empty());

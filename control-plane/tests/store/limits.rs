@@ -235,8 +235,12 @@ async fn what_limits_need_to_know_of_other_items_is_kept() {
     model.context_tokens = Some(128_000);
     let mut main = (*account("main", "sk-1")).clone();
     main.client = ClientSettings { keep_output_open: true, ..main.client };
-    let settings =
-        Settings { default_output_tokens: 99, fallback_proxies: 3, ..Settings::default() };
+    let settings = Settings {
+        default_output_tokens: 99,
+        fallback_proxies: 3,
+        fetch_addresses: true,
+        ..Settings::default()
+    };
     let mut provider = (**fixture.base.catalog().providers.values().next().unwrap()).clone();
     for it in &mut provider.endpoints {
         it.output_cap_field = Some("max_things".to_owned());

@@ -14,6 +14,8 @@ pub struct Settings {
     pub default_output_tokens: u64,
     /// For how many proxies limits in availability mode set a share aside: 1 to 1,000.
     pub fallback_proxies: u32,
+    /// Whether proxies fetch a picture or a file at an address where a provider reads none.
+    pub fetch_addresses: bool,
 }
 
 impl Default for Settings {
@@ -24,6 +26,7 @@ impl Default for Settings {
             reveal_route: true,
             default_output_tokens: 4_096,
             fallback_proxies: 16,
+            fetch_addresses: false,
         }
     }
 }

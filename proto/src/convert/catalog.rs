@@ -328,6 +328,7 @@ pub fn settings_from(wire: &v1::Settings) -> Settings {
             tokens => tokens,
         },
         fallback_proxies: or_default(wire.fallback_proxies, usual.fallback_proxies),
+        fetch_addresses: wire.fetch_addresses,
     }
 }
 
@@ -341,5 +342,6 @@ pub fn settings_to(settings: &Settings) -> v1::Settings {
         etag: String::new(),
         default_output_tokens: settings.default_output_tokens,
         fallback_proxies: settings.fallback_proxies,
+        fetch_addresses: settings.fetch_addresses,
     }
 }

@@ -18,6 +18,7 @@ const FIELDS: &[Field<v1::Settings>] = fields!(v1::Settings:
     hide_route,
     default_output_tokens,
     fallback_proxies,
+    fetch_addresses,
 );
 
 impl Draft {

@@ -27,6 +27,7 @@ fn edits() -> Vec<Edit> {
             reveal_route: false,
             default_output_tokens: 11,
             fallback_proxies: 12,
+            fetch_addresses: true,
         }),
         Edit::PutPepper(Pepper::new(3, [5; 32])),
         Edit::PutProvider(Arc::new(Provider {
