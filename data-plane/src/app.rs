@@ -3,7 +3,7 @@
 
 use crate::{
     config::Config,
-    gateway::{Gateway, SnapshotCell},
+    gateway::{FetchBounds, Gateway, SnapshotCell},
     http::listener,
     meter::Meter,
     snapshot_cache::{Cached, SnapshotCache},
@@ -40,7 +40,9 @@ async fn serve(config: Config, process: Process) -> anyhow::Result<()> {
     let cell = SnapshotCell::default();
     let usage = UsageQueue::new(config.usage_queue_max);
     let meter = Meter::new(Arc::new(runtime::clock::steady_us));
-    let gateway = Gateway::new(config.http, cell.clone(), usage.clone(), meter, process.clone());
+    let fetching = FetchBounds::default();
+    let gateway =
+        Gateway::new(config.http, fetching, cell.clone(), usage.clone(), meter, process.clone());
     let (address, listeners) = bind::listen(config.data_addr, config.workers)
         .with_context(|| format!("listen on {} for callers", config.data_addr))?;
     let data = format!("http://{address}");

@@ -5,6 +5,7 @@ mod attempt;
 mod charge;
 mod exchange;
 mod failure;
+mod fetched;
 mod hosted;
 pub(crate) mod models;
 mod opening;

@@ -9,7 +9,7 @@ use crate::{
     metrics::Metrics,
     owners::Owners,
     sync::usage::UsageQueue,
-    upstream::{Clients, Headroom, Thresholds},
+    upstream::{Clients, Fetcher, Headroom, Thresholds},
 };
 use arc_swap::ArcSwapOption;
 use domain::snapshot::Snapshot;
@@ -19,6 +19,8 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+pub use crate::upstream::{Bounds as FetchBounds, Reach};
 
 /// What requests are decided by; `None` until the first snapshot has arrived.
 pub type SnapshotCell = Arc<ArcSwapOption<Snapshot>>;
@@ -35,9 +37,10 @@ pub struct Gateway {
     pub(crate) headroom: Headroom,
     pub(crate) thresholds: Thresholds,
     pub(crate) owners: Owners,
+    pub(crate) fetcher: Fetcher,
     /// Room for callers' connections.
     pub(crate) connections: Arc<Semaphore>,
-    /// Room for request bodies, in units of [`body::ROOM_UNIT_BYTES`].
+    /// Room for request bodies and what is fetched for them, in units of [`body::ROOM_UNIT_BYTES`].
     pub(crate) buffered: Arc<Semaphore>,
     snapshot: SnapshotCell,
     drains: Arc<Semaphore>,
@@ -46,9 +49,11 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// A gateway that serves what `snapshot` holds at the time of each request.
+    /// A gateway that serves what `snapshot` holds at the time of each request. `fetching`
+    /// bounds what it fetches for callers where the settings let it.
     pub fn new(
         http: HttpConfig,
+        fetching: FetchBounds,
         snapshot: SnapshotCell,
         usage: UsageQueue,
         meter: Meter,
@@ -65,6 +70,7 @@ impl Gateway {
             headroom: Headroom::default(),
             thresholds: Thresholds::default(),
             owners: Owners::default(),
+            fetcher: Fetcher::new(fetching),
             in_flight: AtomicU64::new(0),
             requests: AtomicU64::new(0),
             http,

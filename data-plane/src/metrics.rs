@@ -5,6 +5,7 @@
 
 pub(crate) mod limits;
 
+use crate::upstream::NotFetched;
 use domain::{
     catalog::{Dialect, Operation},
     fault::Fault,
@@ -162,6 +163,52 @@ impl Attempts {
     }
 }
 
+/// How often fetching what is at a caller's address ended in which way.
+pub(crate) struct Fetches {
+    fetched: Counter,
+    form: Counter,
+    unreachable: Counter,
+    late: Counter,
+    status: Counter,
+    redirects: Counter,
+    kind: Counter,
+    too_large: Counter,
+    no_room: Counter,
+}
+
+impl Fetches {
+    pub(crate) fn new() -> Self {
+        let of = |outcome: &'static str| counter!("sluice_fetches_total", "outcome" => outcome);
+        Self {
+            fetched: of("fetched"),
+            form: of("not_https"),
+            unreachable: of("unreachable"),
+            late: of("timeout"),
+            status: of("status"),
+            redirects: of("redirects"),
+            kind: of("media_type"),
+            too_large: of("too_large"),
+            no_room: of("no_room"),
+        }
+    }
+
+    /// One address was fetched, or why not.
+    pub(crate) fn ended(&self, why_not: Option<NotFetched>) {
+        let counter = match why_not {
+            None => &self.fetched,
+            Some(NotFetched::Form) => &self.form,
+            Some(NotFetched::Unreachable) => &self.unreachable,
+            Some(NotFetched::Late) => &self.late,
+            Some(NotFetched::Status(_)) => &self.status,
+            Some(NotFetched::Redirects) => &self.redirects,
+            Some(NotFetched::Kind) => &self.kind,
+            Some(NotFetched::TooLarge { .. } | NotFetched::TooMuch { .. }) => &self.too_large,
+            Some(NotFetched::NoRoom) => &self.no_room,
+        };
+        counter.increment(1);
+    }
+}
+
 const fn at_dialect(dialect: Dialect) -> usize {
     match dialect {
         Dialect::OpenAi => 0,
@@ -207,6 +254,10 @@ fn describe() {
         "From the whole request to the head of its answer, without the wait for upstreams."
     );
     describe_counter!("sluice_attempts_total", "Tries at an account, by how they ended.");
+    describe_counter!(
+        "sluice_fetches_total",
+        "Addresses that were fetched for a provider that reads none, by how that ended."
+    );
     describe_gauge!("sluice_in_flight", "Requests that are being answered.");
     describe_gauge!("sluice_usage_pending", "Usage records that are not acknowledged.");
     describe_gauge!("sluice_connections", "Open connections of callers.");

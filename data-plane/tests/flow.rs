@@ -12,6 +12,8 @@ mod disconnects;
 mod failover;
 #[path = "flow/faithful.rs"]
 mod faithful;
+#[path = "flow/fetching.rs"]
+mod fetching;
 #[path = "flow/hosted.rs"]
 mod hosted;
 #[path = "flow/keys.rs"]

@@ -21,7 +21,7 @@ use proto::sync::v1::{
 use runtime::Process;
 use sluice_data_plane::{
     config::HttpConfig,
-    gateway::{Gateway, SnapshotCell},
+    gateway::{FetchBounds, Gateway, SnapshotCell},
     meter::{Meter, Priority, Want},
     snapshot_cache::SnapshotCache,
     sync::{Setup, Sync, heartbeat::Load, link::Link, usage::UsageQueue},
@@ -57,8 +57,10 @@ impl Proxy {
         let (cell, usage) = (SnapshotCell::default(), UsageQueue::new(5_000));
         let meter = Meter::new(Arc::new(runtime::clock::steady_us));
         let http = HttpConfig::default();
+        let fetching = FetchBounds::default();
+        let (usage_of_it, meter_of_it) = (usage.clone(), meter.clone());
         let gateway =
-            Gateway::new(http, cell.clone(), usage.clone(), meter.clone(), process.clone());
+            Gateway::new(http, fetching, cell.clone(), usage_of_it, meter_of_it, process.clone());
         let (cache, cached) = SnapshotCache::open(dir, token).unwrap();
         let setup = Setup {
             link: Link::new(urls, None, token).unwrap(),

@@ -16,6 +16,7 @@ pub use content::{
     Part, Role, Source, Text, Thinking, Turn,
 };
 pub use event::{Block, Delta, Event, Start, Step};
+pub use sources::Medium;
 pub use tool::{Tool, ToolChoice, ToolKind};
 
 use crate::json::Json;

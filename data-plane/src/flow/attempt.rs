@@ -2,6 +2,7 @@
 
 use super::{
     exchange::{self, Answer, Failed},
+    fetched::Fetched,
     order::Order,
     passage::{self, NoTurn, Target},
     receive::Ask,
@@ -10,12 +11,14 @@ use super::{
     words::{self, Manner, Words},
 };
 use crate::{
+    explain::LookVerdict,
     gateway::Worker,
     http::refusal::{Refusal, Uncounted},
 };
+use dialect::translate::Reading;
 use domain::{
     catalog::Translation,
-    routing::{self, Attempt, Next, Plan},
+    routing::{self, Attempt, Failure, Next, Plan},
 };
 use std::{
     sync::Arc,
@@ -42,13 +45,22 @@ pub(super) async fn first_to_begin(
     ask: &Ask<'_>,
     plan: &Plan,
 ) -> Result<Answer, NoAnswer> {
-    let settings = &toll.snapshot.catalog().settings;
     let record = Arc::clone(settlement.record());
     let mut last = None;
     let mut passed = PassedOver::default();
     let mut order = Order::of(&worker.gateway, toll, plan, &record);
+    let mut fetched = Fetched::new(&worker.gateway, ask);
     while let Some((at, is_last)) = order.next() {
         let Some(attempt) = plan.attempts.get(at) else { continue };
+        // Before its limits are asked, so that nothing of them is held for strangers.
+        let filled = match fetched.to(settlement, toll, plan, attempt).await {
+            Ok(filled) => filled,
+            Err(refusal) => {
+                record.looked(attempt, LookVerdict::Unsayable, Vec::new());
+                passed.unsayable.get_or_insert(refusal);
+                continue;
+            }
+        };
         let target = Target { at, attempt, is_last };
         let turn = passage::of_target(&worker.gateway, toll, ask, target, &record).await;
         let turn = match turn {
@@ -63,7 +75,7 @@ pub(super) async fn first_to_begin(
             continue;
         }
         let cap = toll.output_cap(attempt, settlement.demand(), turn.demand.as_ref());
-        let words = match sayable(toll, ask, plan, attempt, cap) {
+        let words = match sayable(toll, ask, plan, attempt, (cap, filled)) {
             Ok(words) => words,
             Err(refusal) => {
                 turn.does_not_fit(&record);
@@ -82,15 +94,7 @@ pub(super) async fn first_to_begin(
             }
             Err(failed) => {
                 settlement.failed(waited, failed.failure);
-                let made = settlement.attempts();
-                let elapsed_ms =
-                    u64::try_from(settlement.elapsed().as_millis()).unwrap_or(u64::MAX);
-                let next = routing::after(failed.failure, made, elapsed_ms, settings);
-                tracing::debug!(
-                    request_id = %ask.request, attempt = made,
-                    account = %attempt.seat.account.name, model = &*attempt.model,
-                    failure = ?failed.failure, next = ?next, "attempt failed"
-                );
+                let next = after(settlement, toll, ask, attempt, failed.failure);
                 last = Some(failed);
                 match next {
                     Next::Failover => {}
@@ -102,6 +106,25 @@ pub(super) async fn first_to_begin(
     Err(last.map_or_else(|| NoAnswer::NoRoom(passed.refusal()), NoAnswer::Failed))
 }
 
+/// Whether to go on after an attempt that failed.
+fn after(
+    settlement: &Settlement,
+    toll: &Toll<'_>,
+    ask: &Ask<'_>,
+    attempt: &Attempt,
+    failure: Failure,
+) -> Next {
+    let made = settlement.attempts();
+    let elapsed_ms = u64::try_from(settlement.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let next = routing::after(failure, made, elapsed_ms, &toll.snapshot.catalog().settings);
+    tracing::debug!(
+        request_id = %ask.request, attempt = made,
+        account = %attempt.seat.account.name, model = &*attempt.model,
+        ?failure, ?next, "attempt failed"
+    );
+    next
+}
+
 /// What to tell the target of `attempt`, if it can be told, and the route lets it be told
 /// so.
 fn sayable(
@@ -109,9 +132,9 @@ fn sayable(
     ask: &Ask<'_>,
     plan: &Plan,
     attempt: &Attempt,
-    cap: Option<u64>,
+    (cap, filled): (Option<u64>, Option<&Reading>),
 ) -> Result<Words, Refusal> {
-    let words = words::to(ask, attempt, toll.snapshot, cap).map_err(Refusal::Unsayable)?;
+    let words = words::to(ask, attempt, toll.snapshot, cap, filled).map_err(Refusal::Unsayable)?;
     if let (Translation::Strict, Manner::Translated(it)) = (plan.translation, &words.manner)
         && !it.1.is_empty()
     {

@@ -173,6 +173,13 @@ impl Settlement {
         self.gateway.metrics.overhead.record(overhead);
     }
 
+    /// So long was waited for what was fetched before anybody could be asked.
+    pub(super) fn fetched(&mut self, waited: Duration) {
+        if let Some(draft) = &mut self.draft {
+            draft.waited = draft.waited.saturating_add(waited);
+        }
+    }
+
     /// The provider calls its answer so, and may be asked to go on from it.
     pub(super) fn owns(&self, id: &str) {
         let Some(draft) = &self.draft else { return };

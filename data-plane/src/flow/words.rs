@@ -48,7 +48,8 @@ pub(super) fn is_own(ask: &Ask<'_>, attempt: &Attempt) -> bool {
     attempt.dialect == ask.asked.dialect && ask.spoken == ask.asked.dialect && !ask.says.array
 }
 
-/// What to tell the target of `attempt`. `cap` bounds an answer that the request leaves open.
+/// What to tell the target of `attempt`. `cap` bounds an answer that the request leaves open;
+/// `filled` is the request with what was fetched for it, where something was.
 ///
 /// # Errors
 /// [`Refused`] when it cannot be said there; somebody else may still be told.
@@ -57,6 +58,7 @@ pub(super) fn to(
     attempt: &Attempt,
     snapshot: &Snapshot,
     cap: Option<u64>,
+    filled: Option<&Reading>,
 ) -> Result<Words, Refused> {
     let Some(endpoint) = attempt.seat.endpoint(attempt.dialect) else {
         // Routing names only dialects that the seat knows.
@@ -81,14 +83,14 @@ pub(super) fn to(
         let body = hosted::edited(body, endpoint, operation, &HeaderMap::new());
         Ok(Words { body, operation, manner: Manner::Translated(Box::new((back, notes))) })
     };
+    let reading = || filled.map_or_else(|| ask.reading().as_ref().map_err(Clone::clone), Ok);
     let errand = match ask.operation {
         Operation::Chat | Operation::Completions => {
-            let reading = ask.reading().as_ref().map_err(Clone::clone)?;
             let received_at = u64::try_from(ask.received_at.unix_ms() / 1_000).unwrap_or(0);
-            let out = reading.write(&target, &ask.request.to_string(), received_at)?;
+            let out = reading()?.write(&target, &ask.request.to_string(), received_at)?;
             return translated(out.body, Operation::Chat, Back::Chat(out.thread), out.notes);
         }
-        Operation::CountTokens => translate::count(ask.spoken, ask.body, path_of(ask), &target)?,
+        Operation::CountTokens => translate::count(reading()?, &target)?,
         Operation::Embeddings => translate::embed(ask.spoken, ask.body, &target)?,
     };
     translated(errand.body, ask.operation, Back::Errand(errand.way), errand.notes)
@@ -98,7 +100,8 @@ pub(super) fn to(
 pub(super) fn read(ask: &Ask<'_>) -> Result<Reading, Refused> {
     match ask.operation {
         Operation::Completions => translate::read_completion(ask.body, path_of(ask)),
-        Operation::Chat | Operation::Embeddings | Operation::CountTokens => {
+        Operation::CountTokens => translate::read_count(ask.spoken, ask.body, path_of(ask)),
+        Operation::Chat | Operation::Embeddings => {
             translate::read(ask.spoken, ask.body, path_of(ask))
         }
     }

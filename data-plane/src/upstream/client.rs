@@ -1,7 +1,8 @@
 //! One HTTP client for each account and worker: its connections never change threads.
-//! The only place where a client is built.
+//! The only place where a client is built, the one that fetches for callers too.
 
 use super::{
+    fetch::Resolver,
     sign::{InvalidSignature, NotSigned, Signature},
     url::{self, Asked, InvalidBase, Place},
 };
@@ -14,7 +15,7 @@ use domain::{
     snapshot::{Seat, Snapshot},
 };
 use http::{HeaderMap, HeaderValue, Method};
-use reqwest::{Client, Proxy, Request};
+use reqwest::{Client, ClientBuilder, Proxy, Request};
 use runtime::tasks::Tasks;
 use rustls::{ClientConfig, RootCertStore, crypto};
 use std::{
@@ -215,14 +216,8 @@ pub(crate) fn classify(error: &reqwest::Error) -> Failure {
 
 fn client(seat: &Seat) -> Result<Client, Unreachable> {
     let settings = &seat.account.client;
-    let mut builder = Client::builder()
-        .tls_backend_preconfigured(tls().ok_or(Unreachable::Tls)?.clone())
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .referer(false)
-        .no_proxy()
+    let mut builder = plain(tls().ok_or(Unreachable::Tls)?.clone())
         .connect_timeout(Duration::from_millis(settings.connect_timeout_ms.into()))
-        .tcp_nodelay(true)
         .tcp_keepalive(KEEPALIVE)
         .http2_keep_alive_interval(KEEPALIVE)
         .http2_keep_alive_timeout(PING_TIMEOUT)
@@ -233,6 +228,33 @@ fn client(seat: &Seat) -> Result<Client, Unreachable> {
         builder = builder.proxy(Proxy::all(proxy.expose()).map_err(|_| Unreachable::Proxy)?);
     }
     builder.build().map_err(|error| Unreachable::Client(error.without_url()))
+}
+
+/// A client for hosts that nobody knows: it has no credential, and keeps no connection, so that
+/// each goes to what the resolver has just let through.
+pub(super) fn to_strangers(resolver: Resolver, connect: Duration) -> Result<Client, Unreachable> {
+    let mut tls = tls().ok_or(Unreachable::Tls)?.clone();
+    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+    plain(tls)
+        .http1_only()
+        .pool_max_idle_per_host(0)
+        .connect_timeout(connect)
+        .user_agent(concat!("sluice/", env!("CARGO_PKG_VERSION")))
+        .dns_resolver(resolver)
+        .build()
+        .map_err(|error| Unreachable::Client(error.without_url()))
+}
+
+/// What goes for all: nothing is followed, tried again, told of where one comes from or taken
+/// from the environment.
+fn plain(tls: ClientConfig) -> ClientBuilder {
+    Client::builder()
+        .tls_backend_preconfigured(tls)
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .no_proxy()
+        .tcp_nodelay(true)
 }
 
 /// TLS for every client: the public roots, which need no files, and the system's,

@@ -20,7 +20,7 @@ use runtime::Process;
 use serde_json::Value;
 use sluice_data_plane::{
     config::HttpConfig,
-    gateway::{Gateway, SnapshotCell},
+    gateway::{FetchBounds, Gateway, Reach, SnapshotCell},
     http::listener,
     sync::usage::UsageQueue,
 };
@@ -42,6 +42,7 @@ pub(crate) struct Plan {
     pub(crate) teams: Vec<Team>,
     pub(crate) settings: Settings,
     pub(crate) http: HttpConfig,
+    pub(crate) fetching: FetchBounds,
     pub(crate) usage_places: u64,
     main: Upstream,
     spare: Upstream,
@@ -79,6 +80,7 @@ impl Plan {
             teams: Vec::new(),
             settings: Settings::default(),
             http: HttpConfig::default(),
+            fetching: FetchBounds { reach: Reach::ThisMachine, ..FetchBounds::default() },
             usage_places: 100,
             main,
             spare,
@@ -106,8 +108,8 @@ impl Plan {
         let usage = UsageQueue::new(self.usage_places);
         let process = Process::alone();
         let meter = lender.meter.clone();
-        let gateway =
-            Gateway::new(self.http, Arc::clone(&cell), usage.clone(), meter, process.clone());
+        let (queue, held) = (usage.clone(), process.clone());
+        let gateway = Gateway::new(self.http, self.fetching, Arc::clone(&cell), queue, meter, held);
         process.tasks.spawn_until_exit("lender", Arc::clone(&lender).serve());
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();

@@ -7,4 +7,4 @@ mod write;
 pub(crate) use count::{ask_count, read_count, told_count, write_count};
 pub(crate) use read::read;
 pub(super) use write::args;
-pub(crate) use write::write;
+pub(crate) use write::{reads, write};

@@ -1,8 +1,11 @@
-//! Addresses at which only one company's models can read.
+//! Addresses at which only one company's models can read, and those that some cannot.
 
 use super::{Refused, Target};
-use crate::chat::{Request, Source};
-use domain::catalog::Dialect;
+use crate::{
+    chat::{Medium, Request, Source},
+    gemini,
+};
+use domain::catalog::{Dialect, Quirk, Quirks};
 
 /// Where Google keeps what was uploaded to it: only its own models have the right to read there.
 const OF_GOOGLE: [&str; 2] = ["gs://", "https://generativelanguage.googleapis.com/"];
@@ -16,16 +19,55 @@ pub(super) fn readable(request: &Request, target: &Target<'_>) -> Result<(), Ref
     if target.dialect == Dialect::Gemini {
         return Ok(());
     }
-    let is_foreign = |source: &Source| match source {
-        Source::Url { url, .. } => OF_GOOGLE.iter().any(|it| url.starts_with(it)),
-        Source::Base64 { .. } | Source::Text(_) => false,
-    };
-    if request.sources().any(is_foreign) {
+    if request.sources().filter_map(|(_, it)| address(it)).any(is_of_google) {
         let reason = "names a file at Google, which another company's model cannot read: send \
                       its bytes";
         return Err(Refused::new("fileData.fileUri", reason));
     }
     Ok(())
+}
+
+/// Who would have to read addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AddressReader {
+    /// What is spoken there.
+    pub dialect: Dialect,
+    /// How it differs from what the dialect usually does.
+    pub quirks: Quirks,
+}
+
+impl AddressReader {
+    /// The address of a source in the web, if it is not read here.
+    pub(super) fn unread(self, medium: Medium, source: &Source) -> Option<&str> {
+        let url = address(source).filter(|it| is_in_the_web(it) && !is_of_google(it))?;
+        let reads = match (self.dialect, medium) {
+            (Dialect::Gemini, _) => gemini::request::reads(url),
+            // Its maker's models read; in the clouds of others they say that URL sources are not
+            // supported.
+            (Dialect::Anthropic, _) => {
+                !self.quirks.has(Quirk::Vertex) && !self.quirks.has(Quirk::BedrockInvoke)
+            }
+            (Dialect::Bedrock, _) | (Dialect::OpenAi, Medium::Document) => false,
+            (Dialect::OpenAi, Medium::Image) | (Dialect::OpenAiResponses, _) => true,
+        };
+        (!reads).then_some(url)
+    }
+}
+
+fn address(source: &Source) -> Option<&str> {
+    match source {
+        Source::Url { url, .. } => Some(url),
+        Source::Base64 { .. } | Source::Text(_) => None,
+    }
+}
+
+fn is_of_google(url: &str) -> bool {
+    OF_GOOGLE.iter().any(|it| url.starts_with(it))
+}
+
+fn is_in_the_web(url: &str) -> bool {
+    let scheme = url.split_once("://").map(|(scheme, _)| scheme);
+    scheme.is_some_and(|it| ["http", "https"].iter().any(|known| it.eq_ignore_ascii_case(known)))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! Their answers come whole and are small, so that one function tells the way back.
 
-use super::{Notes, PathWords, Refused, Target, Thread, Unreadable, fit};
+use super::{Notes, PathWords, Reading, Refused, Target, Thread, Unreadable, fit};
 use crate::{anthropic, gemini};
 use bytes::Bytes;
 use domain::catalog::Dialect;
@@ -41,27 +41,28 @@ pub enum Way {
     ToGemini(gemini::embed::Wanted),
 }
 
-/// Asks the target how many tokens the caller's conversation takes.
+/// Reads the question how many tokens a conversation takes.
 ///
 /// # Errors
-/// When it is no proper question, or the target cannot be asked it.
-pub fn count(
-    caller: Dialect,
-    body: &[u8],
-    path: PathWords<'_>,
-    target: &Target<'_>,
-) -> Result<Errand, Refused> {
+/// When it is no proper one.
+pub fn read_count(caller: Dialect, body: &[u8], path: PathWords<'_>) -> Result<Reading, Refused> {
     let mut notes = Notes::default();
-    let mut request = match caller {
+    let request = match caller {
         Dialect::Anthropic => anthropic::request::read_count(body, &mut notes)?,
         Dialect::Gemini => gemini::request::read_count(body, &mut notes)?,
         Dialect::OpenAi | Dialect::OpenAiResponses | Dialect::Bedrock => return Err(unasked()),
     };
-    if let Some(model) = path.model {
-        model.clone_into(&mut request.model);
-    }
+    Ok(path.complete(Reading { dialect: caller, request, notes, completion: false }))
+}
+
+/// Asks the target how many tokens the caller's conversation takes.
+///
+/// # Errors
+/// When the target cannot be asked it.
+pub fn count(reading: &Reading, target: &Target<'_>) -> Result<Errand, Refused> {
+    let mut notes = reading.notes.clone();
     let mut thread = Thread::default();
-    let request = fit::fit(&request, target, &mut thread, &mut notes);
+    let request = fit::fit(&reading.request, target, &mut thread, &mut notes);
     let body = match target.dialect {
         Dialect::Anthropic => {
             anthropic::request::write_count(&request, target, &mut thread, &mut notes)?
@@ -72,7 +73,7 @@ pub fn count(
         }
         Dialect::OpenAi | Dialect::OpenAiResponses | Dialect::Bedrock => return Err(unasked()),
     };
-    let way = Way::Count { from: target.dialect, to: caller };
+    let way = Way::Count { from: target.dialect, to: reading.dialect };
     Ok(Errand { body: body.into(), notes, way })
 }
 
@@ -157,16 +158,16 @@ mod tests {
     #[test]
     fn a_count_is_asked_of_google_and_told_to_anthropics_caller_and_the_other_way_round() {
         let body = br#"{"model":"a","messages":[{"role":"user","content":"hi"}]}"#;
-        let target_of = target(Dialect::Gemini);
-        let errand = count(Dialect::Anthropic, body, PathWords::default(), &target_of).unwrap();
+        let reading = read_count(Dialect::Anthropic, body, PathWords::default()).unwrap();
+        let errand = count(&reading, &target(Dialect::Gemini)).unwrap();
         let asked = parsed(&errand.body);
         assert_eq!(asked["generateContentRequest"]["contents"][0]["parts"][0]["text"], "hi");
         let told = errand.way.back(br#"{"totalTokens":31}"#).unwrap();
         assert_eq!(parsed(&told), json!({"input_tokens": 31}));
 
         let body = br#"{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}"#;
-        let target_of = target(Dialect::Anthropic);
-        let errand = count(Dialect::Gemini, body, PathWords::default(), &target_of).unwrap();
+        let reading = read_count(Dialect::Gemini, body, PathWords::default()).unwrap();
+        let errand = count(&reading, &target(Dialect::Anthropic)).unwrap();
         let asked = parsed(&errand.body);
         assert_eq!((&asked["model"], &asked["max_tokens"]), (&json!("m-1"), &Value::Null));
         let told = errand.way.back(br#"{"input_tokens":31}"#).unwrap();
@@ -186,8 +187,10 @@ mod tests {
 
     #[test]
     fn who_cannot_do_it_is_not_asked() {
-        let none = PathWords::default();
-        assert!(count(Dialect::Anthropic, b"{}", none, &target(Dialect::OpenAi)).is_err());
+        let body = br#"{"model":"a","messages":[{"role":"user","content":"hi"}]}"#;
+        let reading = read_count(Dialect::Anthropic, body, PathWords::default()).unwrap();
+        assert!(count(&reading, &target(Dialect::OpenAi)).is_err());
+        assert!(read_count(Dialect::OpenAi, body, PathWords::default()).is_err());
         assert!(embed(Dialect::OpenAi, b"{}", &target(Dialect::Anthropic)).is_err());
     }
 }

@@ -14,6 +14,7 @@ use crate::{
 };
 pub(in crate::gemini) use contents::args;
 pub(super) use media::is_youtube;
+pub(crate) use media::reads;
 use serde::Serialize;
 
 /// The first words of a text with which Claude Code tells Anthropic whom to bill. It is

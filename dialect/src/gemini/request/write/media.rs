@@ -67,11 +67,15 @@ const ELSEWHERE: &str = "names an address that Gemini does not read: send the by
 
 /// What is at an address, if Google reads from there.
 fn file<'a>(url: &'a str, mime: Option<&'a str>) -> Option<Part<'a>> {
-    let is_googles = url.starts_with("gs://")
-        || host(url) == Some("generativelanguage.googleapis.com")
-        || is_youtube(url);
     let file_data = Some(File { mime_type: mime, file_uri: url });
-    is_googles.then(|| Part { file_data, ..Part::default() })
+    reads(url).then(|| Part { file_data, ..Part::default() })
+}
+
+/// Whether Google reads at this address.
+pub(crate) fn reads(url: &str) -> bool {
+    url.starts_with("gs://")
+        || host(url) == Some("generativelanguage.googleapis.com")
+        || is_youtube(url)
 }
 
 /// Whether Google takes this address for a video.
