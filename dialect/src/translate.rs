@@ -101,7 +101,7 @@ pub fn read(dialect: Dialect, body: &[u8], path: PathWords<'_>) -> Result<Readin
         };
         return Err(Refused::new(field, "holds nothing that could be answered"));
     }
-    let is_told = |it: &chat::Source| match it {
+    let is_told = |(_, it): (chat::Medium, &chat::Source)| match it {
         chat::Source::Base64 { mime, .. } => inline::is_media_type(mime),
         chat::Source::Url { .. } | chat::Source::Text(_) => true,
     };
