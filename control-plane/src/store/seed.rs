@@ -10,7 +10,7 @@ use crate::{
     vault::{Place, Vault},
 };
 use domain::{
-    catalog::{Catalog, Edit, Model},
+    catalog::{Catalog, Edit, Model, Provider},
     key::Pepper,
     snapshot::Snapshot,
 };
@@ -89,7 +89,7 @@ fn missing(catalog: &Catalog, templates: &[Template]) -> Vec<Edit> {
     for template in templates {
         let name = &template.provider.name;
         if catalog.providers.get(name).is_none_or(|it| it.built_in) {
-            edits.push(Edit::PutProvider(Arc::new(template.provider.clone())));
+            edits.push(Edit::PutProvider(Arc::new(renewed(&template.provider, catalog))));
         }
         for model in &template.models {
             models.insert(&model.id);
@@ -118,10 +118,31 @@ fn missing(catalog: &Catalog, templates: &[Template]) -> Vec<Edit> {
     edits
 }
 
+/// A template's provider, with those endpoints of the one before it that it has no more but
+/// that an account names: without them the account would be a defect, and nothing would start.
+fn renewed(template: &Provider, catalog: &Catalog) -> Provider {
+    let mut provider = template.clone();
+    let old = catalog.providers.get(&provider.name).map(|it| it.endpoints.as_slice());
+    let accounts = || catalog.accounts.values().filter(|it| it.provider == template.name);
+    let is_named =
+        |dialect| accounts().any(|it| it.base_urls.iter().any(|it| it.dialect == dialect));
+    let kept = old
+        .unwrap_or_default()
+        .iter()
+        .filter(|it| template.endpoint(it.dialect).is_none() && is_named(it.dialect));
+    provider.endpoints.extend(kept.cloned());
+    provider
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::catalog::{ModelId, Price};
+    use domain::{
+        catalog::{Account, BaseUrl, ClientSettings, Dialect, Endpoint, ModelId, Price},
+        id::AccountId,
+        secret::Secret,
+    };
+    use uuid::Uuid;
 
     fn seeded(templates: &[Template]) -> Catalog {
         let mut catalog = Catalog::default();
@@ -163,6 +184,32 @@ mod tests {
             missing(&catalog, &templates).into_iter().for_each(|it| catalog.apply(it));
             assert_eq!(catalog.models[&id].price, Some(known));
         }
+    }
+
+    #[test]
+    fn an_endpoint_that_left_the_templates_stays_as_long_as_an_account_names_it() {
+        let templates = templates::built_in().unwrap();
+        let mut catalog = seeded(&templates);
+        let mut old = Provider::clone(&catalog.providers[&"anthropic".parse().unwrap()]);
+        let endpoint = Endpoint { dialect: Dialect::OpenAi, ..old.endpoints[0].clone() };
+        old.endpoints.push(endpoint.clone());
+        catalog.apply(Edit::PutProvider(Arc::new(old)));
+        let account = Account {
+            id: AccountId::from_uuid(Uuid::from_u128(1)),
+            name: "main".parse().unwrap(),
+            provider: "anthropic".parse().unwrap(),
+            credential: Some(Secret::new("x".to_owned())),
+            base_urls: vec![BaseUrl { dialect: Dialect::OpenAi, url: "http://a/v1".to_owned() }],
+            enabled: true,
+            client: ClientSettings::default(),
+        };
+        catalog.apply(Edit::PutAccount(Arc::new(account)));
+        missing(&catalog, &templates).into_iter().for_each(|it| catalog.apply(it));
+        let provider = &catalog.providers[&"anthropic".parse().unwrap()];
+        assert_eq!(provider.endpoint(Dialect::OpenAi), Some(&endpoint));
+        catalog.apply(Edit::DeleteAccount(AccountId::from_uuid(Uuid::from_u128(1))));
+        missing(&catalog, &templates).into_iter().for_each(|it| catalog.apply(it));
+        assert_eq!(catalog, seeded(&templates));
     }
 
     #[test]
