@@ -13,7 +13,7 @@ use super::super::wire::request::{
 };
 use crate::{
     chat::{self, Budget, Effort, Reasoning, Tier},
-    openai_thinkers::thinks,
+    openai_thinkers::{self, thinks},
     translate::{How, Notes, Refused, Target, Thread},
 };
 use domain::catalog::Quirk;
@@ -184,7 +184,7 @@ fn effort(reasoning: Option<&Reasoning>, target: &Target<'_>, notes: &mut Notes)
         notes.dropped("reasoning_effort");
         return None;
     }
-    Some(effort)
+    openai_thinkers::nearest(target.model, effort, notes)
 }
 
 fn response_format<'a>(

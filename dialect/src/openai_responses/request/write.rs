@@ -9,7 +9,7 @@ mod tests;
 use crate::{
     chat::{self, Budget, Effort, Format, Reasoning, Sampling, Show, Tier},
     openai_responses::{request::read::is_strict, wire},
-    openai_thinkers::thinks,
+    openai_thinkers::{self, thinks},
     translate::{How, Notes, Refused, Target, Thread},
 };
 use domain::catalog::{Quirk, Quirks};
@@ -69,7 +69,7 @@ pub(crate) fn write(
         notes.add("messages", How::Changed);
     }
     let (temperature, top_p) = sample(sampling, effort(reasoning.as_ref()), target, notes);
-    let (reasoning, wants_state) = think(reasoning.as_ref(), target.quirks, notes);
+    let (reasoning, wants_state) = think(reasoning.as_ref(), target, notes);
     let mut include = Vec::new();
     if wants_state {
         include.push("reasoning.encrypted_content");
@@ -153,7 +153,7 @@ fn effort(reasoning: Option<&Reasoning>) -> Option<Effort> {
 /// refuse to be asked for it: so only who said anything about thoughts gets it.
 fn think(
     reasoning: Option<&Reasoning>,
-    quirks: Quirks,
+    target: &Target<'_>,
     notes: &mut Notes,
 ) -> (Option<wire::Reasoning>, bool) {
     let Some(Reasoning { effort: said, budget, show, wants_opaque }) = reasoning else {
@@ -163,9 +163,13 @@ fn think(
     if let (None, Some(Budget::Tokens(1..))) = (said, budget) {
         notes.add("thinking.budget_tokens", How::Changed);
     }
-    if quirks.has(Quirk::NoEffort) {
+    if target.quirks.has(Quirk::NoEffort) {
         notes.dropped_if("reasoning_effort", &effort);
         return (None, *wants_opaque);
+    }
+    let effort = effort.and_then(|it| openai_thinkers::nearest(target.model, it, notes));
+    if openai_thinkers::is_plain(target.model) {
+        return (None, false);
     }
     let summary = match show {
         Some(Show::Summary) if effort != Some(Effort::None) => Some("auto"),

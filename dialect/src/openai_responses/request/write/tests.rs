@@ -406,6 +406,13 @@ fn thoughts_are_asked_for_in_words() {
     for off in [off, in_tokens] {
         assert_eq!(of(off, Quirks::NONE), (json!({"effort": "none"}), false, none.clone()));
     }
+    // What cannot think refuses to be asked for anything of it.
+    let reasoning = Some(high.clone());
+    let request = chat::Request { reasoning, ..chat::Request::default() };
+    let plain = Target { model: "gpt-4.1", ..target(Quirks::NONE) };
+    let (body, notes) = with(&request, &plain);
+    assert_eq!((&body["reasoning"], &body["include"]), (&Value::Null, &Value::Null));
+    assert_eq!(notes, "reasoning_effort;dropped");
     let noted = "reasoning_effort;dropped".to_owned();
     assert_eq!(of(high, Quirks::NONE.with(Quirk::NoEffort)), (Value::Null, false, noted));
     assert!(written(&chat::Request::default()).0["include"].is_null());

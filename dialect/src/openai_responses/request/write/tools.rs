@@ -7,6 +7,7 @@ use crate::{
     translate::{How, Notes},
 };
 use serde_json::json;
+use std::collections::BTreeSet;
 
 /// All tools, the search in the web among them.
 pub(super) fn write<'a>(
@@ -75,9 +76,10 @@ fn flat_location(location: &Json) -> Json {
 
 /// Whether and what has to be called; nothing where there is nothing to call.
 pub(super) fn choice<'a>(choice: &'a ToolChoice, tools: &[Tool]) -> Option<wire::Choice<'a>> {
+    let custom = tools.iter().filter(|it| matches!(it.kind, ToolKind::Custom { .. }));
+    let custom: BTreeSet<_> = custom.map(|it| &it.name).collect();
     let one = |name: &'a String| {
-        let is_custom = |it: &Tool| it.name == *name && matches!(it.kind, ToolKind::Custom { .. });
-        let kind = if tools.iter().any(is_custom) { "custom" } else { "function" };
+        let kind = if custom.contains(name) { "custom" } else { "function" };
         AllowedTool { kind, name }
     };
     match choice {
