@@ -53,6 +53,21 @@ pub const MAX_HELD: usize = 64 * 1024 * 1024;
 #[error("the provider's answer cannot be read: {0}")]
 pub struct Unreadable(pub String);
 
+/// Why a body that came with a good status holds no answer.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum NoAnswer {
+    /// It cannot be read.
+    Unreadable(Unreadable),
+    /// It says that the provider failed.
+    Failed(chat::Failure),
+}
+
+impl From<Unreadable> for NoAnswer {
+    fn from(error: Unreadable) -> Self {
+        Self::Unreadable(error)
+    }
+}
+
 /// Whether requests of this dialect can be read, and answers written in it.
 pub fn callers_speak(dialect: Dialect) -> bool {
     voice::voice(dialect).is_some_and(|it| it.caller.is_some())

@@ -141,24 +141,43 @@ async fn answered(
         let raw = collected(response.body_mut(), line.idle).await;
         let raw = raw.ok_or_else(|| broken("it broke off"))?;
         let told = in_one_piece(dialect, &it.0, ask, &raw);
-        whole = Some(told.map_err(|it| broken(&it))?);
+        whole = Some(told.map_err(|it| match it {
+            NoAnswer::Nonsense(why) => broken(&why),
+            NoAnswer::Failed(it) => {
+                let failure = Failure::Status(it.kind.status(dialect).as_u16());
+                Failed { failure, said: Some(Box::new(Said::Event(it, Arc::clone(line)))) }
+            }
+        })?);
         heard = vec![raw];
     }
     let (line, manner) = (Arc::clone(line), words.manner);
     Ok(Answer { response, heard, line, dialect, operation, streamed, manner, whole })
 }
 
+/// Why a whole answer is none.
+enum NoAnswer {
+    /// It cannot be read.
+    Nonsense(String),
+    /// It says that the provider failed.
+    Failed(chat::Failure),
+}
+
 /// A whole answer in the caller's dialect, or why there is none.
-fn in_one_piece(from: Dialect, back: &Back, ask: &Ask<'_>, raw: &[u8]) -> Result<Bytes, String> {
+fn in_one_piece(from: Dialect, back: &Back, ask: &Ask<'_>, raw: &[u8]) -> Result<Bytes, NoAnswer> {
     let thread = match back {
         Back::Chat(thread) => thread.clone(),
-        Back::Errand(way) => return way.clone().back(raw).map_err(|it| it.to_string()),
+        Back::Errand(way) => {
+            return way.clone().back(raw).map_err(|it| NoAnswer::Nonsense(it.to_string()));
+        }
     };
     let mut answering = Answering::new(from, false, ask.asked.dialect, relay::told(ask), thread);
     let begun = answering.push(raw);
     let ended = answering.finish();
     match answering.failed() {
-        Some(failure) => Err(failure.message.clone()),
+        Some(failure) if answering.is_nonsense() => {
+            Err(NoAnswer::Nonsense(failure.message.clone()))
+        }
+        Some(failure) => Err(NoAnswer::Failed(failure.clone())),
         None if begun.is_empty() => Ok(ended),
         None => Ok([begun, ended].concat().into()),
     }

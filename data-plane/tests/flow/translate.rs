@@ -1,5 +1,6 @@
 //! How much a route lets be adapted: a caller of OpenAI's dialect, a provider of another.
 
+use crate::crossings::speaking;
 use crate::stage::{ANSWER, Plan, Stage, body, header};
 use domain::catalog::{AuthStyle, BaseUrl, Dialect, Endpoint, Quirks, Translation};
 use reqwest::Response;
@@ -100,4 +101,31 @@ async fn a_name_without_a_route_is_lenient() {
     let response = ask(&stage, "claude-sonnet").await;
     assert_eq!(response.status(), 200);
     assert!(header(&response, "x-sluice-adapted").is_some());
+}
+
+/// A provider of Responses that says 200 and, in its body, that the model failed.
+#[tokio::test]
+async fn a_whole_answer_that_says_it_failed_is_a_failed_attempt() {
+    let stage = speaking(Dialect::OpenAiResponses).await;
+    let failed = json!({
+        "id": "resp_1", "object": "response", "status": "failed", "output": [],
+        "error": {"code": "server_error", "message": "The model failed."},
+    });
+    let good = json!({
+        "id": "resp_2", "object": "response", "status": "completed",
+        "output": [{"type": "message", "id": "m", "role": "assistant", "status": "completed",
+            "content": [{"type": "output_text", "text": "hi", "annotations": []}]}],
+    });
+    stage.main.then_json(200, &failed.to_string());
+    stage.spare.then_json(200, &good.to_string());
+    let response = stage.chat().await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(header(&response, "x-sluice-attempts").as_deref(), Some("2"));
+    assert_eq!(body(response).await["choices"][0]["message"]["content"], "hi");
+    for upstream in [&stage.main, &stage.spare] {
+        upstream.then_json(200, &failed.to_string());
+    }
+    let response = stage.chat().await;
+    assert_eq!(response.status(), 502);
+    assert_eq!(body(response).await["error"]["message"], "The model failed.");
 }

@@ -9,7 +9,7 @@
 mod progress;
 
 use super::{
-    MAX_HELD, Thread, Unreadable,
+    MAX_HELD, NoAnswer, Thread, Unreadable,
     array::Array,
     frames::Frames,
     restore::{self, Restorer},
@@ -55,6 +55,10 @@ pub struct Answering {
     restorer: Restorer,
     telling: Telling,
     progress: Progress,
+    /// Whether the caller's clients stumble over anything but answers in a stream: some of
+    /// Google's take a comment for an answer that is no JSON.
+    only_answers: bool,
+    is_nonsense: bool,
 }
 
 /// What comes from the provider.
@@ -93,7 +97,8 @@ impl Answering {
     /// upstream, a stream or one body, not what was asked for; `thread` is from
     /// [`super::Outgoing`].
     pub fn new(from: Dialect, streamed: bool, to: Dialect, told: Told, thread: Thread) -> Self {
-        Self::by(voice::voice(from), streamed, voice::voice(to), told, thread)
+        let answering = Self::by(voice::voice(from), streamed, voice::voice(to), told, thread);
+        Self { only_answers: to == Dialect::Gemini, ..answering }
     }
 
     pub(super) fn by(
@@ -118,7 +123,9 @@ impl Answering {
                 param: None,
             });
         }
-        Self { thread, heard, restorer: Restorer::default(), telling, progress }
+        let restorer = Restorer::default();
+        let (only_answers, is_nonsense) = (false, false);
+        Self { thread, heard, restorer, telling, progress, only_answers, is_nonsense }
     }
 
     /// Takes the next piece of the provider's body; gives what the caller is told now.
@@ -170,7 +177,11 @@ impl Answering {
                     restore::answer(&mut answer, &self.thread);
                     return self.tell_whole(answer);
                 }
-                Err(error) => steps.push(Step::Failed(unreadable(&error))),
+                Err(NoAnswer::Unreadable(error)) => {
+                    self.is_nonsense = true;
+                    steps.push(Step::Failed(unreadable(&error)));
+                }
+                Err(NoAnswer::Failed(failure)) => steps.push(Step::Failed(failure)),
             },
             Heard::Nothing => {}
         }
@@ -196,9 +207,12 @@ impl Answering {
     }
 
     /// A sign of life for a caller's stream in a silent gap; empty if the caller is not
-    /// told by events.
+    /// told by events, or its dialect has no such sign.
     pub fn ping(&mut self) -> Bytes {
-        if self.progress.over || !matches!(self.telling, Telling::Stream { array: None, .. }) {
+        if self.progress.over
+            || self.only_answers
+            || !matches!(self.telling, Telling::Stream { array: None, .. })
+        {
             return Bytes::new();
         }
         let mut steps = Vec::new();
@@ -211,7 +225,7 @@ impl Answering {
         let told = self.tell(steps);
         let ping = if begins { self.tell(vec![Step::Ping]) } else { Bytes::new() };
         match ping.is_empty() {
-            // A comment, which every reader of server-sent events passes over.
+            // A comment, which readers of server-sent events pass over.
             true => [&told[..], b": ping\n\n"].concat().into(),
             false => [told, ping].concat().into(),
         }
@@ -235,6 +249,12 @@ impl Answering {
     /// Why it went wrong, if it did.
     pub const fn failed(&self) -> Option<&Failure> {
         self.progress.failure.as_ref()
+    }
+
+    /// Whether it went wrong because a whole body could not be read: nobody knows what it
+    /// says, or what it cost.
+    pub const fn is_nonsense(&self) -> bool {
+        self.is_nonsense
     }
 
     /// What was used, as far as the provider has told it.

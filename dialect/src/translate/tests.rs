@@ -216,6 +216,24 @@ fn a_sign_of_life_begins_the_stream_if_there_is_anything_to_begin() {
     assert!(answering(true, Told::Array).ping().is_empty());
 }
 
+/// Google's SDK for Python takes a comment for an answer that is no JSON, and fails.
+#[test]
+fn geminis_callers_are_sent_nothing_in_silent_gaps() {
+    let chunk =
+        b"data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}}]}\n\n";
+    for (to, is_silent) in Dialect::ALL.map(|it| (it, it == Dialect::Gemini)) {
+        if !callers_speak(to) {
+            continue;
+        }
+        let thread = Thread::default();
+        let mut answering = Answering::new(Dialect::OpenAi, true, to, Told::Events, thread);
+        for _ in 0..2 {
+            assert_eq!(answering.ping().is_empty(), is_silent, "{to}");
+            answering.push(chunk);
+        }
+    }
+}
+
 #[test]
 fn an_array_is_begun_and_ended() {
     let mut array = answering(true, Told::Array);

@@ -4,7 +4,7 @@
 //! them.
 
 use super::{
-    Notes, Refused, Target, Thread, Unreadable,
+    NoAnswer, Notes, Refused, Target, Thread, Unreadable,
     frames::{Frames, ServerSent},
 };
 use crate::chat;
@@ -39,7 +39,7 @@ pub(crate) struct Provider {
     /// Writes a request.
     pub(crate) write: Write,
     /// Reads a successful answer that came whole.
-    pub(crate) read_answer: fn(&[u8]) -> Result<chat::Answer, Unreadable>,
+    pub(crate) read_answer: fn(&[u8]) -> Result<chat::Answer, NoAnswer>,
     /// Begins to take a stream's bytes apart.
     pub(crate) frames: fn() -> Box<dyn Frames>,
     /// Begins to read what a stream's events say.
@@ -100,7 +100,7 @@ macro_rules! furnished {
             }),
             provider: $crate::translate::voice::Provider {
                 write: $($folder)::+::request::write,
-                read_answer: $($folder)::+::response::read,
+                read_answer: |body| $($folder)::+::response::read(body).map_err(Into::into),
                 frames: $crate::translate::voice::server_sent,
                 reader: || Box::<$($folder)::+::stream::Reader>::default(),
                 read_error: $($folder)::+::error::read,
@@ -144,7 +144,7 @@ static BEDROCK: Voice = Voice {
     caller: None,
     provider: Provider {
         write: crate::bedrock::request::write,
-        read_answer: crate::bedrock::response::read,
+        read_answer: |body| crate::bedrock::response::read(body).map_err(Into::into),
         frames: server_sent,
         reader: || Box::<crate::bedrock::stream::Reader>::default(),
         read_error: crate::bedrock::error::read,

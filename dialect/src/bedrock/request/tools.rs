@@ -32,7 +32,9 @@ pub(super) fn write<'a>(
 ) -> Result<Option<ToolConfig<'a>>, Refused> {
     let family = Family::of(target.model);
     let mut tools = Vec::with_capacity(request.tools.len());
-    for tool in request.tools.iter().filter(|it| is_allowed(it, request)) {
+    let allowed = allowed(request);
+    let is_allowed = |it: &&chat::Tool| allowed.as_ref().is_none_or(|all| all.contains(&*it.name));
+    for tool in request.tools.iter().filter(is_allowed) {
         tools.push(Tool::ToolSpec(spec(tool, target, notes)?));
         let mark = tool.cache.as_ref().and_then(|it| blocks::cache_point(it, family, notes));
         tools.extend(mark.map(Tool::CachePoint));
@@ -87,17 +89,19 @@ pub(super) fn emulation<'a>(
     Ok(ToolConfig { tools: vec![Tool::ToolSpec(spec)], tool_choice })
 }
 
-/// Whether the tool is among those that a caller allows; all are if it names none.
-fn is_allowed(tool: &chat::Tool, request: &Request) -> bool {
+/// The names that a caller allows; `None`: all.
+fn allowed(request: &Request) -> Option<BTreeSet<&str>> {
     match &request.tool_choice {
-        Some(chat::ToolChoice::Allowed { names, .. }) => names.contains(&tool.name),
+        Some(chat::ToolChoice::Allowed { names, .. }) => {
+            Some(names.iter().map(String::as_str).collect())
+        }
         Some(
             chat::ToolChoice::Auto
             | chat::ToolChoice::None
             | chat::ToolChoice::Required
             | chat::ToolChoice::One { .. },
         )
-        | None => true,
+        | None => None,
     }
 }
 

@@ -137,9 +137,13 @@ fn service_tier(tier: &Tier, notes: &mut Notes) -> Option<&'static str> {
 }
 
 /// Of `gemini-3-pro-preview` and of `publishers/google/models/gemini-3-pro-preview` 3;
-/// `None`: nobody knows.
+/// `None`: nobody knows. What is called the latest, such as `gemini-flash-latest`, has been
+/// none before the third for long.
 fn generation_of(model: &str) -> Option<u32> {
     let name = model.rsplit('/').next()?.strip_prefix("gemini-")?;
+    if name.ends_with("-latest") && !name.starts_with(|it: char| it.is_ascii_digit()) {
+        return Some(LEVELS_SINCE);
+    }
     let end = name.find(|it: char| !it.is_ascii_digit()).unwrap_or(name.len());
     name.get(..end)?.parse().ok()
 }

@@ -2,10 +2,11 @@
 
 use super::usage;
 use crate::{
-    chat::{Answer, Call, CallInput, Choice, Content, Opaque, Part, Stop, Text, Thinking},
+    chat::{Answer, Call, CallInput, Choice, Content, Failure, Opaque, Part, Stop, Text, Thinking},
+    error::ErrorKind,
     json::{Fields, Json, elements, text},
-    openai_responses::{request::citations, wire::joined},
-    translate::Unreadable,
+    openai_responses::{error, request::citations, wire::joined},
+    translate::{NoAnswer, Unreadable},
 };
 use domain::catalog::Dialect;
 use serde_json::{Number, value::RawValue};
@@ -13,16 +14,15 @@ use serde_json::{Number, value::RawValue};
 /// What a provider answered.
 ///
 /// # Errors
-/// When it is no answer, or one that is still being made.
-pub(crate) fn read(body: &[u8]) -> Result<Answer, Unreadable> {
+/// When it is no answer, one that is still being made, or one that failed.
+pub(crate) fn read(body: &[u8]) -> Result<Answer, NoAnswer> {
     let mut fields: Fields<'_> = serde_json::from_slice(body)
         .map_err(|_| Unreadable("it is not one whole JSON object".to_owned()))?;
     let (id, model, created) = id_and_model(&mut fields);
     let items = fields.take("output").and_then(elements);
-    let failed = fields.take("error").map(|raw| {
-        let error = Fields::parse(raw.get()).unwrap_or_default();
-        error.text("code").map_or_else(|| "error".to_owned(), |it| it.into_owned())
-    });
+    if let Some(error) = fields.take("error") {
+        return Err(NoAnswer::Failed(error::read_object(error)));
+    }
     let status = fields.text("status").map(|it| it.into_owned());
     let mut parts = Vec::new();
     let mut logprobs = Vec::new();
@@ -33,18 +33,24 @@ pub(crate) fn read(body: &[u8]) -> Result<Answer, Unreadable> {
         }
     }
     let has_calls = parts.iter().any(|it: &Part| matches!(it.content, Content::Call(_)));
-    let stop = match (status.as_deref(), failed) {
-        (_, Some(code)) => Stop::Failed(code),
-        (Some("failed" | "cancelled"), None) => Stop::Failed(status.unwrap_or_default()),
-        (Some("queued" | "in_progress"), None) => {
-            return Err(Unreadable("it is not finished".to_owned()));
+    let stop = match status.as_deref() {
+        Some(word @ ("failed" | "cancelled")) => {
+            return Err(NoAnswer::Failed(Failure {
+                kind: ErrorKind::UpstreamFailed,
+                message: format!("the provider's answer is {word}"),
+                code: None,
+                param: None,
+            }));
         }
-        (Some("incomplete"), None) => incomplete(fields.take("incomplete_details")),
-        (Some(_) | None, None) if items.is_none() => {
-            return Err(Unreadable("it has no `output`".to_owned()));
+        Some("queued" | "in_progress") => {
+            return Err(Unreadable("it is not finished".to_owned()).into());
         }
-        (Some(_) | None, None) if has_calls => Stop::Calls,
-        (Some(_) | None, None) => Stop::End,
+        Some("incomplete") => incomplete(fields.take("incomplete_details")),
+        Some(_) | None if items.is_none() => {
+            return Err(Unreadable("it has no `output`".to_owned()).into());
+        }
+        Some(_) | None if has_calls => Stop::Calls,
+        Some(_) | None => Stop::End,
     };
     let logprobs = (!logprobs.is_empty()).then(|| joined(&logprobs));
     Ok(Answer {

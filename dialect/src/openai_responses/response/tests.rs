@@ -4,7 +4,7 @@ use crate::{
         Answer, Call, CallInput, Choice, Citation, Content, Opaque, Part, Stop, Text, Thinking,
     },
     json::Json,
-    translate::Thread,
+    translate::{NoAnswer, Thread},
 };
 use domain::{catalog::Dialect, tokens::Tokens};
 use serde_json::{Value, json};
@@ -93,7 +93,13 @@ fn thoughts_and_bug_24_their_tokens_are_parts_of_the_whole() {
 fn every_end_has_its_reason() {
     assert_eq!(ok(golden!("incomplete_length")).1.stop, Stop::Length);
     assert_eq!(ok(golden!("incomplete_filter")).1.stop, Stop::Refused);
-    assert_eq!(ok(golden!("failed")).1.stop, Stop::Failed("server_error".into()));
+    let NoAnswer::Failed(failure) = read(golden!("failed")).unwrap_err() else { panic!() };
+    assert_eq!(
+        (&*failure.message, failure.code.as_deref()),
+        ("The model failed.", Some("server_error"))
+    );
+    let cancelled = read(br#"{"status":"cancelled","output":[]}"#).unwrap_err();
+    assert!(matches!(cancelled, NoAnswer::Failed(_)));
     let (_, choice) = ok(golden!("refusal"));
     let refusal = Part::new(Content::Refusal("I can't help with that.".into()));
     assert_eq!((choice.parts, choice.stop), (vec![refusal], Stop::End));

@@ -150,12 +150,10 @@ fn names_stay_different_and_the_same_from_request_to_request() {
 
 /// Bug 30 of the list: tools in namespaces were dropped.
 #[test]
-fn namespaces_go_into_the_name_where_there_are_none() {
+fn namespaces_go_into_the_name() {
     let tools = || vec![spaced("exec", "shell"), function("exec")];
     let request = with_tools(tools());
-    let kept = fitted(&request, &target(Dialect::OpenAiResponses, &[]));
-    assert!(kept.borrowed);
-    for dialect in [Dialect::OpenAi, Dialect::Anthropic, Dialect::Gemini, Dialect::Bedrock] {
+    for dialect in Dialect::ALL {
         let fitted = fitted(&request, &target(dialect, &[]));
         let tool = &fitted.request.tools[0];
         assert_eq!((tool.name.as_str(), &tool.namespace), ("shell__exec", &None));

@@ -34,16 +34,15 @@ struct Rule {
     most: usize,
     /// Whether names may have `.` and `:`, and have to begin with a letter or `_`.
     gemini: bool,
-    namespaces: bool,
     custom: bool,
 }
 
 impl Rule {
     fn of(target: &Target<'_>) -> Self {
-        let plain = Self { most: 64, gemini: false, namespaces: false, custom: false };
+        let plain = Self { most: 64, gemini: false, custom: false };
         match target.dialect {
             Dialect::OpenAi => Self { custom: target.quirks.has(Quirk::CustomTools), ..plain },
-            Dialect::OpenAiResponses => Self { namespaces: true, custom: true, ..plain },
+            Dialect::OpenAiResponses => Self { custom: true, ..plain },
             Dialect::Anthropic => Self { most: 128, ..plain },
             Dialect::Gemini => Self { gemini: true, ..plain },
             Dialect::Bedrock => plain,
@@ -59,7 +58,7 @@ impl Rule {
     /// The tool's name, if the target takes it; or what of it may stay, with a hash behind
     /// it. `again` tells apart those that would be the same.
     fn name(self, name: &str, namespace: Option<&str>, again: usize) -> String {
-        let full = match namespace.filter(|_| !self.namespaces) {
+        let full = match namespace {
             Some(namespace) => format!("{namespace}__{name}"),
             None => name.to_owned(),
         };
@@ -83,7 +82,7 @@ impl Renaming {
         let mut found = Self { rule, tools: BTreeMap::new() };
         let all = tools(request);
         let fits = |name: &str, namespace: Option<&str>| {
-            (namespace.is_none() || rule.namespaces) && rule.name(name, namespace, 0) == name
+            namespace.is_none() && rule.name(name, namespace, 0) == name
         };
         // Those that keep their names have them first.
         let kept = all.iter().filter(|(name, namespace, _)| fits(name, *namespace));
@@ -101,7 +100,7 @@ impl Renaming {
             };
             let upstream = upstream.unwrap_or_else(|| name.to_owned());
             taken.insert(upstream.clone());
-            let flattened = namespace.is_some() && !rule.namespaces;
+            let flattened = namespace.is_some();
             let new = New { upstream, flattened, wrapped };
             let of_name = found.tools.entry(name.to_owned()).or_default();
             of_name.insert(namespace.map(str::to_owned), new);
