@@ -48,6 +48,9 @@ use voice::Voice;
 /// Most bytes of one answer that are held at a time, where one has to be held.
 pub const MAX_HELD: usize = 64 * 1024 * 1024;
 
+/// Most bytes that are read of one stream; the longest answers of models take a tenth of it.
+pub const MAX_STREAM: usize = 4 * MAX_HELD;
+
 /// An answer of a provider that is not what its dialect says.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the provider's answer cannot be read: {0}")]

@@ -239,7 +239,9 @@ impl Relaying {
         let words =
             untold.then(|| self.voice.words(&watched, "the provider ended its answer too early"));
         let mut pieces = [piece, rest, words.unwrap_or_default()].into_iter();
-        let first = pieces.by_ref().find(|it| !it.is_empty())?;
+        let Some(first) = pieces.by_ref().find(|it| !it.is_empty()) else {
+            return watched.is_untold().then_some(Err(Broken));
+        };
         let others: Vec<Bytes> = pieces.collect();
         self.last = Some(others.concat().into()).filter(|it: &Bytes| !it.is_empty());
         Some(Ok(first))
@@ -258,6 +260,9 @@ impl Relaying {
         watched.close(if seen.errored { Outcome::UpstreamError } else { outcome });
         if watched.is_translated() {
             let words = watched.break_off(&truncated(message));
+            if watched.is_untold() {
+                return Some(Err(Broken));
+            }
             return Some(words).filter(|it| !it.is_empty()).map(Ok);
         }
         if !self.voice.streamed {

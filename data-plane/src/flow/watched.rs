@@ -120,6 +120,12 @@ impl Watched {
         self.answering.as_mut().map_or_else(Bytes::new, |it| it.break_off(failure))
     }
 
+    /// Whether the caller of another dialect, who is told whole, hears of a failure only by
+    /// its connection.
+    pub(super) fn is_untold(&self) -> bool {
+        self.answering.as_ref().is_some_and(|it| it.is_untold())
+    }
+
     /// A sign of life for the caller of another dialect.
     pub(super) fn ping(&mut self) -> Bytes {
         self.answering.as_mut().map_or_else(Bytes::new, |it| it.ping())

@@ -1,7 +1,10 @@
 //! How much a route lets be adapted: a caller of OpenAI's dialect, a provider of another.
 
-use crate::crossings::speaking;
-use crate::stage::{ANSWER, Plan, Stage, body, header};
+use crate::{
+    crossings::{MESSAGE_EVENTS, speaking},
+    stage::{ANSWER, Plan, Stage, body, header},
+    upstream::{Step, chunk, stream_head},
+};
 use domain::catalog::{AuthStyle, BaseUrl, Dialect, Endpoint, Quirks, Translation};
 use reqwest::Response;
 use serde_json::json;
@@ -128,4 +131,23 @@ async fn a_whole_answer_that_says_it_failed_is_a_failed_attempt() {
     let response = stage.chat().await;
     assert_eq!(response.status(), 502);
     assert_eq!(body(response).await["error"]["message"], "The model failed.");
+}
+
+/// Some providers answer with a stream though none was asked for. One that breaks off must not
+/// end as an empty answer.
+#[tokio::test]
+async fn a_stream_that_nobody_asked_for_breaks_the_whole_answer_when_it_breaks_off() {
+    for end in [Step::Close, Step::Reset, Step::Send(b"0\r\n\r\n".to_vec())] {
+        let stage = speaking(Dialect::Anthropic).await;
+        let mut steps = vec![Step::Send(stream_head())];
+        steps.extend(MESSAGE_EVENTS[..3].iter().map(|it| Step::Send(chunk(it))));
+        steps.push(end);
+        stage.main.then(steps);
+        let response = stage.chat().await;
+        assert_eq!(response.status(), 200);
+        assert!(response.bytes().await.is_err());
+    }
+    let stage = speaking(Dialect::Anthropic).await;
+    stage.main.then_events(&MESSAGE_EVENTS);
+    assert_eq!(body(stage.chat().await).await["choices"][0]["message"]["content"], "hi");
 }

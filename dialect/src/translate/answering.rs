@@ -9,7 +9,7 @@
 mod progress;
 
 use super::{
-    MAX_HELD, NoAnswer, Thread, Unreadable,
+    MAX_HELD, MAX_STREAM, NoAnswer, Thread, Unreadable,
     array::Array,
     frames::Frames,
     restore::{self, Restorer},
@@ -59,6 +59,9 @@ pub struct Answering {
     /// Google's take a comment for an answer that is no JSON.
     only_answers: bool,
     is_nonsense: bool,
+    /// How many more bytes of a stream are read: readers and writers keep some of them, such
+    /// as calls whose names are still to come.
+    pub(super) left: usize,
 }
 
 /// What comes from the provider.
@@ -125,7 +128,8 @@ impl Answering {
         }
         let restorer = Restorer::default();
         let (only_answers, is_nonsense) = (false, false);
-        Self { thread, heard, restorer, telling, progress, only_answers, is_nonsense }
+        let left = MAX_STREAM;
+        Self { thread, heard, restorer, telling, progress, only_answers, is_nonsense, left }
     }
 
     /// Takes the next piece of the provider's body; gives what the caller is told now.
@@ -135,7 +139,11 @@ impl Answering {
         }
         let mut steps = Vec::new();
         match &mut self.heard {
+            Heard::Stream { sequencer, .. } if self.left < piece.len() => {
+                sequencer.fail(nonsense("it is larger than is read of one answer"), &mut steps);
+            }
             Heard::Stream { frames, reader, sequencer } => {
+                self.left = self.left.saturating_sub(piece.len());
                 let mut found = Vec::new();
                 let read = frames.push(piece, &mut found);
                 let read = read_frames(&found, reader.as_mut(), sequencer, &mut steps).and(read);
@@ -249,6 +257,11 @@ impl Answering {
     /// Why it went wrong, if it did.
     pub const fn failed(&self) -> Option<&Failure> {
         self.progress.failure.as_ref()
+    }
+
+    /// Whether it went wrong, and the caller, who is told whole, has been told nothing of it.
+    pub const fn is_untold(&self) -> bool {
+        matches!(self.telling, Telling::Whole { .. }) && self.progress.failure.is_some()
     }
 
     /// Whether it went wrong because a whole body could not be read: nobody knows what it

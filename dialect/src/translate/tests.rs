@@ -244,6 +244,18 @@ fn an_array_is_begun_and_ended() {
 }
 
 #[test]
+fn a_stream_has_a_bound() {
+    let mut answering = answering(true, Told::Events);
+    answering.left = STREAM.len() + 10;
+    let begun = answering.push(STREAM[..80].as_bytes());
+    assert!(!begun.is_empty() && !answering.is_over());
+    let told = answering.push(&[b'x'; 1_000]);
+    assert!(answering.is_over() && !told.is_empty());
+    let failure = answering.failed().unwrap();
+    assert!(failure.message.contains("larger than is read"), "{failure:?}");
+}
+
+#[test]
 fn a_whole_answer_has_a_bound() {
     let mut answering = answering(false, Told::Whole);
     let piece = vec![b'x'; MAX_HELD];
