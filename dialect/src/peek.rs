@@ -6,6 +6,7 @@
 
 mod depth;
 mod estimate;
+mod kept;
 mod output;
 mod read;
 
@@ -37,6 +38,8 @@ pub struct Peek<'a> {
     pub output: Output,
     /// The response that the request goes on from (OpenAI's responses); raw JSON.
     previous: Option<&'a str>,
+    /// The conversation that it belongs to there; raw JSON.
+    conversation: Option<&'a str>,
     prompt: [Option<&'a str>; Known::PROMPTS],
     has_stream_options: bool,
 }
@@ -66,9 +69,20 @@ impl Peek<'_> {
         self.prompt.iter().flatten().fold(0, |sum, it| sum.saturating_add(of(it)))
     }
 
-    /// The response that the request goes on from, which the provider keeps.
+    /// The response that the request goes on from, which the provider keeps. What is no text
+    /// is the name of none.
     pub fn previous_response(&self) -> Option<String> {
-        serde_json::from_str(self.previous?).ok().flatten()
+        serde_json::from_str(self.previous?).unwrap_or_else(|_| Some(String::new()))
+    }
+
+    /// The field that stands for what else a provider of OpenAI's responses keeps: a
+    /// conversation, or an item of one.
+    pub fn kept_elsewhere(&self) -> Option<&'static str> {
+        if self.conversation.is_some_and(|it| it != "null") {
+            return Some("conversation");
+        }
+        let input = self.given().input?;
+        kept::has_reference(input).then_some("input.item_reference")
     }
 
     /// What stands under the names by which dialects are told apart.
@@ -241,6 +255,7 @@ impl<'a> Looking<'a> {
             stream_usage: self.stream_usage(envelope.at(Known::StreamOptions), open)?,
             output: Output::of(self.dialect, envelope, front, |it| self.span(it)),
             previous: envelope.at(Known::PreviousResponse).map(RawValue::get),
+            conversation: envelope.at(Known::Conversation).map(RawValue::get),
             prompt: envelope.prompts(),
             has_stream_options: envelope.at(Known::StreamOptions).is_some(),
         })

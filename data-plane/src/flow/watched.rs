@@ -34,6 +34,8 @@ pub(super) struct Watched {
     answering: Option<Box<Answering>>,
     status: StatusCode,
     settlement: Option<Settlement>,
+    /// Whether it is remembered whose the answer is.
+    is_owned: bool,
 }
 
 /// What an upstream gives.
@@ -55,7 +57,8 @@ impl Watched {
     ) -> Self {
         let Source { body: upstream, heard, length: left } = source;
         let settlement = Some(settlement);
-        Self { upstream, heard: heard.into(), left, relay, answering, status, settlement }
+        let (heard, is_owned) = (heard.into(), false);
+        Self { upstream, heard, left, relay, answering, status, settlement, is_owned }
     }
 
     /// The next piece, as it is to be passed on; it may be empty. `None` at the end.
@@ -86,9 +89,22 @@ impl Watched {
         {
             settlement.content();
         }
+        self.own();
         match &mut self.answering {
             Some(answering) => answering.push(&piece),
             None => piece,
+        }
+    }
+
+    /// Remembers whose the answer is as soon as it has a name: a caller may go on from it
+    /// upon its last event. Of what is translated the caller never hears the name.
+    fn own(&mut self) {
+        if self.is_owned || self.answering.is_some() {
+            return;
+        }
+        if let (Some(id), Some(settlement)) = (self.relay.answer_id(), &self.settlement) {
+            settlement.owns(id);
+            self.is_owned = true;
         }
     }
 
@@ -137,11 +153,8 @@ impl Watched {
 
     /// Settles by what was seen. Only the first call does.
     pub(super) fn close(&mut self, outcome: Outcome) {
+        self.own();
         if let Some(settlement) = self.settlement.take() {
-            // Of what is translated the caller never hears the provider's id.
-            if let (Some(id), None) = (self.relay.answer_id(), &self.answering) {
-                settlement.owns(id);
-            }
             settlement.settle(self.status, outcome, Used::Seen(self.relay.seen()));
         }
     }

@@ -288,6 +288,38 @@ async fn who_goes_on_from_a_response_is_sent_to_who_keeps_it_and_nobody_else_is(
     }
 }
 
+/// Where one account serves all keys, it would go on from whatever any of them left there.
+#[tokio::test]
+async fn a_single_account_goes_on_from_nothing_that_another_key_left_there() {
+    let mut plan = plan(Dialect::OpenAiResponses).await;
+    plan.routes[0].tiers.truncate(1);
+    plan.keys.push(crate::stage::key(2, "stranger"));
+    let stage = plan.start().await;
+    stage.main.then_json(200, r#"{"id":"resp_1","object":"response","status":"completed","output":[],"usage":{"input_tokens":9,"output_tokens":3}}"#);
+    let asked = json!({"model": "fast", "input": "hello"}).to_string();
+    stage.post("/v1/responses", asked).send().await.unwrap().bytes().await.unwrap();
+
+    let refused = async |key: u8, more: Value| {
+        let mut asked = json!({"model": "fast", "input": "and?"});
+        asked.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let url = format!("http://{}/v1/responses", stage.addr);
+        let request = stage.client.post(url).bearer_auth(key_text(key)).body(asked.to_string());
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 400, "{more}");
+        let error = body(response).await["error"].clone();
+        (error["param"].as_str().unwrap().to_owned(), error["message"].clone())
+    };
+    let anothers = refused(2, json!({"previous_response_id": "resp_1"})).await;
+    assert_eq!(anothers.0, "previous_response_id");
+    let unknown = refused(2, json!({"previous_response_id": "resp_9"})).await;
+    assert_eq!(anothers, unknown, "nobody learns which ids there are");
+    assert_eq!(refused(1, json!({"previous_response_id": 7})).await.0, "previous_response_id");
+    assert_eq!(refused(1, json!({"conversation": "conv_1"})).await.0, "conversation");
+    let named = json!({"input": [{"role": "user", "content": "and?"}, {"id": "msg_1"}]});
+    assert_eq!(refused(1, named).await.0, "input.item_reference");
+    assert_eq!(stage.main.got().len(), 1, "only the first was sent on");
+}
+
 /// Bug 45 of the list: Codex, which asks for a WebSocket first, was told 404 and gave up.
 #[tokio::test]
 async fn browsers_may_ask_and_codex_hears_at_once_that_there_is_no_websocket() {
