@@ -6,11 +6,13 @@
 
 mod depth;
 mod estimate;
+mod inner;
 mod kept;
 mod output;
 mod read;
 
 pub use depth::MAX_DEPTH;
+pub(crate) use inner::Spot;
 pub use output::Output;
 pub(crate) use output::Room;
 
@@ -50,7 +52,7 @@ impl Peek<'_> {
     pub fn model_span(&self) -> Option<Range<usize>> {
         match &self.model_place {
             ModelPlace::Value { at, .. } => Some(at.clone()),
-            ModelPlace::Entry(_) | ModelPlace::Path => None,
+            ModelPlace::Entry(_) | ModelPlace::Path(_) => None,
         }
     }
 
@@ -136,8 +138,8 @@ pub(crate) enum ModelPlace {
     },
     /// With its key, here: the path named it, and the body does not.
     Entry(usize),
-    /// Nowhere: it belongs into the path.
-    Path,
+    /// Into the path, and in full wherever a body of Google's repeats it.
+    Path(Vec<Spot>),
 }
 
 /// Whether `stream_options.include_usage` is true already.
@@ -230,6 +232,11 @@ pub fn peek_in<'a>(
     Looking { body: text, dialect, named }.at_envelope(&envelope, open)
 }
 
+/// Whether a body of Google's asks for many vectors, in `requests`.
+pub fn is_batch(body: &[u8]) -> bool {
+    std::str::from_utf8(body).is_ok_and(|it| read::has_key(it, "requests"))
+}
+
 struct Looking<'a> {
     body: &'a str,
     dialect: Dialect,
@@ -281,7 +288,10 @@ impl<'a> Looking<'a> {
             }
             (Some(named), raw) => {
                 let place = match (self.dialect, raw) {
-                    (Dialect::Gemini | Dialect::Bedrock, _) => ModelPlace::Path,
+                    (Dialect::Gemini, _) => {
+                        ModelPlace::Path(inner::spots(envelope, |it| self.span(it)))
+                    }
+                    (Dialect::Bedrock, _) => ModelPlace::Path(Vec::new()),
                     (_, Some(raw)) => ModelPlace::Value { at: self.span(raw), differs: true },
                     (_, None) => ModelPlace::Entry(front),
                 };

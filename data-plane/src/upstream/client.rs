@@ -171,7 +171,7 @@ impl Line {
     ) -> Result<Request, NoRequest> {
         let door = self.doors.iter().find(|it| it.dialect == dialect).ok_or(NoRequest::NoPlace)?;
         let place = door.places.iter().find(|(it, _)| *it == operation);
-        let url = place.and_then(|(_, it)| it.url(asked)).ok_or(NoRequest::NoPlace)?;
+        let url = place.and_then(|(_, it)| it.url(asked, &body)).ok_or(NoRequest::NoPlace)?;
         let mut request = Request::new(Method::POST, url);
         *request.headers_mut() = headers;
         *request.body_mut() = Some(body.into());

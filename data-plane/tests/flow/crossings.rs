@@ -254,6 +254,36 @@ async fn vectors_and_counts_cross_over_too() {
 }
 
 #[tokio::test]
+async fn google_s_callers_are_sent_to_the_verb_and_the_model_that_their_bodies_want() {
+    for (verb, asked, expected) in [
+        ("embedContent", json!({"content": {"parts": [{"text": "hi"}]}}), None),
+        (
+            "batchEmbedContents",
+            json!({"requests": [{"model": "models/fast", "content": {"parts": [{"text": "hi"}]}}]}),
+            Some("/requests/0/model"),
+        ),
+        (
+            "countTokens",
+            json!({"generateContentRequest": {"model": "models/fast", "contents": []}}),
+            Some("/generateContentRequest/model"),
+        ),
+    ] {
+        let stage = speaking(Dialect::Gemini).await;
+        stage.main.then_json(200, r#"{"totalTokens":1}"#);
+        let path = format!("/v1beta/models/fast:{verb}");
+        let response = stage.post(&path, asked.to_string()).send().await.unwrap();
+        assert_eq!(response.status(), 200, "{verb}");
+        let sent = stage.main.only();
+        assert_eq!(sent.line, format!("POST /v1/models/big-1:{verb}"));
+        let sent: Value = serde_json::from_slice(&sent.body).unwrap();
+        match expected {
+            Some(at) => assert_eq!(sent.pointer(at).unwrap(), "models/big-1"),
+            None => assert_eq!(sent, asked),
+        }
+    }
+}
+
+#[tokio::test]
 async fn who_goes_on_from_a_response_is_sent_to_who_keeps_it_and_nobody_else_is() {
     let answer = |id: &str| {
         format!(
