@@ -87,6 +87,12 @@ impl Peek<'_> {
         kept::has_reference(input).then_some("input.item_reference")
     }
 
+    /// Whether it wraps the request whose tokens are to be counted, as AI Studio alone reads it.
+    pub fn wraps_request(&self) -> bool {
+        let wrapped = self.prompt.get(Known::GenerateContentRequest as usize).copied().flatten();
+        wrapped.is_some_and(|it| it != "null")
+    }
+
     /// What stands under the names by which dialects are told apart.
     pub(crate) fn given(&self) -> Given<'_> {
         let at = |known: Known| self.prompt.get(known as usize).copied().flatten();

@@ -95,6 +95,7 @@ pub(crate) fn of(
             of_model("models", [":generateContent", ":streamGenerateContent"], Some("alt=sse"))
         }
         (Dialect::Gemini, Operation::CountTokens) => of_model("models", [":countTokens"; 2], None),
+        (Dialect::Gemini, Operation::Embeddings) if endpoint.quirks.has(Quirk::Vertex) => Ok(None),
         (Dialect::Gemini, Operation::Embeddings) => {
             let verb = |verb| -> Result<OfModel, InvalidBase> {
                 let base = base(&endpoint.base_url)?;

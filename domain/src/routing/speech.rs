@@ -17,6 +17,8 @@ pub fn speech(seat: &Seat, caller: Dialect, operation: Operation) -> Option<Dial
 fn offers(endpoint: &SeatEndpoint, operation: Operation) -> bool {
     let quirk = match (endpoint.dialect, operation) {
         (Dialect::Anthropic, Operation::CountTokens) => Quirk::BedrockInvoke,
+        // Vertex makes vectors in words of its own, which nobody speaks here.
+        (Dialect::Gemini, Operation::Embeddings) => Quirk::Vertex,
         _ => return true,
     };
     !endpoint.quirks.has(quirk)
@@ -70,6 +72,7 @@ mod tests {
     fn who_hosts_another_s_dialect_may_have_less_of_it() {
         check((Dialect::Anthropic, Quirk::BedrockInvoke), &[Operation::CountTokens]);
         check((Dialect::Anthropic, Quirk::Vertex), &[]);
+        check((Dialect::Gemini, Quirk::Vertex), &[Operation::Embeddings]);
     }
 
     #[test]

@@ -48,6 +48,7 @@ fn a_dialect_without_the_operation_has_no_place() {
     none(Dialect::Anthropic, Operation::Embeddings, Quirks::NONE);
     none(Dialect::OpenAi, Operation::CountTokens, Quirks::NONE);
     none(Dialect::Bedrock, Operation::CountTokens, Quirks::NONE);
+    none(Dialect::Gemini, Operation::Embeddings, Quirks::NONE.with(Quirk::Vertex));
     let invoke = Quirks::NONE.with(Quirk::BedrockInvoke);
     none(Dialect::Anthropic, Operation::CountTokens, invoke);
 }
