@@ -113,3 +113,19 @@ async fn a_changed_account_is_spoken_to_anew_and_others_keep_their_connections()
     assert_eq!(told, [bearer(MAIN_CREDENTIAL), bearer("sk-rotated-1234567890")]);
     assert_eq!((stage.main.connections(), stage.spare.connections()), (2, 1));
 }
+
+#[tokio::test]
+async fn what_of_a_query_is_said_to_us_is_not_said_to_the_provider() {
+    for (query, expected) in [
+        ("?api-version=2024-06-01&x=1", "?x=1"),
+        ("?Api%2DVersion=2024-06-01", ""),
+        ("?key=secret&beta", "?beta"),
+        ("?a=%20&b", "?a=%20&b"),
+    ] {
+        let stage = Stage::new().await;
+        stage.main.then_json(200, ANSWER);
+        let path = format!("/openai/deployments/fast/chat/completions{query}");
+        stage.post(&path, CHAT).send().await.unwrap();
+        assert_eq!(stage.main.only().line, format!("POST /v1/chat/completions{expected}"));
+    }
+}
