@@ -14,7 +14,7 @@ use domain::{
     routing::Failure,
     snapshot::{Seat, Snapshot},
 };
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use reqwest::{Client, ClientBuilder, Proxy, Request};
 use runtime::tasks::Tasks;
 use rustls::{ClientConfig, RootCertStore, crypto};
@@ -181,8 +181,13 @@ impl Line {
 
     /// Sends it, and waits for the answer's head.
     pub(crate) async fn send(&self, request: Request) -> reqwest::Result<reqwest::Response> {
+        let shown = request.headers().get(header::AUTHORIZATION).cloned();
         let response = self.client.execute(request).await?;
         self.answered.store(true, Ordering::Relaxed);
+        let status = response.status();
+        if let (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, Some(shown)) = (status, shown) {
+            self.doors.iter().for_each(|it| it.signature.refused(&shown));
+        }
         Ok(response)
     }
 
