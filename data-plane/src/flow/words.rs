@@ -46,7 +46,7 @@ pub(super) enum Back {
 /// Whether the target is told the caller's own bytes.
 pub(super) fn is_own(ask: &Ask<'_>, attempt: &Attempt) -> bool {
     let alike = attempt.dialect == ask.asked.dialect && ask.spoken == ask.asked.dialect;
-    alike && !ask.says.array && !(ask.peek.wraps_request() && is_vertex(attempt))
+    alike && !(ask.peek.wraps_request() && is_vertex(attempt))
 }
 
 fn is_vertex(attempt: &Attempt) -> bool {

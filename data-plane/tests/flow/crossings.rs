@@ -283,6 +283,37 @@ async fn google_s_callers_are_sent_to_the_verb_and_the_model_that_their_bodies_w
     }
 }
 
+/// What only Google knows was lost where an array was wanted, or refused.
+#[tokio::test]
+async fn google_s_callers_who_want_an_array_keep_their_bytes() {
+    let asked = r#"{"contents":[{"role":"user","parts":[{"text":"hi"}]}],"cachedContent":"cachedContents/1","safetySettings":[]}"#;
+    let (first, last) = (
+        r#"{"candidates":[{"content":{"parts":[{"text":"h","x": 1.0}]}}]}"#,
+        r#"{"candidates":[{"content":{"parts":[{"text":"i"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":5,"candidatesTokenCount":3,"totalTokenCount":8}}"#,
+    );
+    let events = [first, last].map(|it| format!("data: {it}\r\n\r\n"));
+    let stage = speaking(Dialect::Gemini).await;
+    stage.main.then_events(&[&events[0], &events[1]]);
+    let path = "/v1beta/models/fast:streamGenerateContent";
+    let response = stage.post(path, asked).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(header(&response, "content-type").as_deref(), Some("application/json"));
+    assert_eq!(response.text().await.unwrap(), format!("[{first},\n{last}]"));
+    let sent = stage.main.only();
+    assert_eq!(sent.line, "POST /v1/models/big-1:streamGenerateContent?alt=sse");
+    assert_eq!(sent.text(), asked);
+    let record = stage.record().await;
+    assert_eq!((record.tokens.input, record.tokens.output), (5, 3));
+
+    // One that ends too early is told so within the array.
+    let stage = speaking(Dialect::Gemini).await;
+    stage.main.then_events(&[&events[0]]);
+    let told = stage.post(path, asked).send().await.unwrap().text().await.unwrap();
+    let told: Vec<Value> = serde_json::from_str(&told).unwrap();
+    assert_eq!((told.len(), told[1]["error"]["code"].is_u64()), (2, true), "{told:?}");
+    assert_eq!(stage.record().await.outcome, Outcome::Truncated);
+}
+
 #[tokio::test]
 async fn who_goes_on_from_a_response_is_sent_to_who_keeps_it_and_nobody_else_is() {
     let answer = |id: &str| {
