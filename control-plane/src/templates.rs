@@ -292,6 +292,7 @@ mod tests {
         let google = AuthStyle::GoogleServiceAccount { scope };
         assert_eq!(endpoint("vertex", Dialect::Gemini).auth, google);
         assert!(endpoint("vertex-anthropic", Dialect::Anthropic).quirks.has(Quirk::Vertex));
+        assert!(endpoint("vertex", Dialect::Gemini).quirks.has(Quirk::Vertex));
         assert!(endpoint("openai", Dialect::OpenAi).quirks.has(Quirk::DeveloperRole));
         assert_eq!(endpoint("openai", Dialect::OpenAiResponses).quirks, Quirks::NONE);
     }

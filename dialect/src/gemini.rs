@@ -10,5 +10,10 @@ pub(crate) mod response;
 pub(crate) mod stream;
 mod wire;
 
+/// How AI Studio names a model in a body.
+pub(crate) fn full_name(model: &str) -> String {
+    if model.contains('/') { model.to_owned() } else { format!("models/{model}") }
+}
+
 #[cfg(test)]
 mod tests;

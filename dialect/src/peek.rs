@@ -6,10 +6,13 @@
 
 mod depth;
 mod estimate;
+mod inner;
+mod kept;
 mod output;
 mod read;
 
 pub use depth::MAX_DEPTH;
+pub(crate) use inner::Spot;
 pub use output::Output;
 pub(crate) use output::Room;
 
@@ -37,6 +40,8 @@ pub struct Peek<'a> {
     pub output: Output,
     /// The response that the request goes on from (OpenAI's responses); raw JSON.
     previous: Option<&'a str>,
+    /// The conversation that it belongs to there; raw JSON.
+    conversation: Option<&'a str>,
     prompt: [Option<&'a str>; Known::PROMPTS],
     has_stream_options: bool,
 }
@@ -47,7 +52,7 @@ impl Peek<'_> {
     pub fn model_span(&self) -> Option<Range<usize>> {
         match &self.model_place {
             ModelPlace::Value { at, .. } => Some(at.clone()),
-            ModelPlace::Entry(_) | ModelPlace::Path => None,
+            ModelPlace::Entry(_) | ModelPlace::Path(_) => None,
         }
     }
 
@@ -66,9 +71,26 @@ impl Peek<'_> {
         self.prompt.iter().flatten().fold(0, |sum, it| sum.saturating_add(of(it)))
     }
 
-    /// The response that the request goes on from, which the provider keeps.
+    /// The response that the request goes on from, which the provider keeps. What is no text
+    /// is the name of none.
     pub fn previous_response(&self) -> Option<String> {
-        serde_json::from_str(self.previous?).ok().flatten()
+        serde_json::from_str(self.previous?).unwrap_or_else(|_| Some(String::new()))
+    }
+
+    /// The field that stands for what else a provider of OpenAI's responses keeps: a
+    /// conversation, or an item of one.
+    pub fn kept_elsewhere(&self) -> Option<&'static str> {
+        if self.conversation.is_some_and(|it| it != "null") {
+            return Some("conversation");
+        }
+        let input = self.given().input?;
+        kept::has_reference(input).then_some("input.item_reference")
+    }
+
+    /// Whether it wraps the request whose tokens are to be counted, as AI Studio alone reads it.
+    pub fn wraps_request(&self) -> bool {
+        let wrapped = self.prompt.get(Known::GenerateContentRequest as usize).copied().flatten();
+        wrapped.is_some_and(|it| it != "null")
     }
 
     /// What stands under the names by which dialects are told apart.
@@ -122,8 +144,8 @@ pub(crate) enum ModelPlace {
     },
     /// With its key, here: the path named it, and the body does not.
     Entry(usize),
-    /// Nowhere: it belongs into the path.
-    Path,
+    /// Into the path, and in full wherever a body of Google's repeats it.
+    Path(Vec<Spot>),
 }
 
 /// Whether `stream_options.include_usage` is true already.
@@ -216,6 +238,11 @@ pub fn peek_in<'a>(
     Looking { body: text, dialect, named }.at_envelope(&envelope, open)
 }
 
+/// Whether a body of Google's asks for many vectors, in `requests`.
+pub fn is_batch(body: &[u8]) -> bool {
+    std::str::from_utf8(body).is_ok_and(|it| read::has_key(it, "requests"))
+}
+
 struct Looking<'a> {
     body: &'a str,
     dialect: Dialect,
@@ -241,6 +268,7 @@ impl<'a> Looking<'a> {
             stream_usage: self.stream_usage(envelope.at(Known::StreamOptions), open)?,
             output: Output::of(self.dialect, envelope, front, |it| self.span(it)),
             previous: envelope.at(Known::PreviousResponse).map(RawValue::get),
+            conversation: envelope.at(Known::Conversation).map(RawValue::get),
             prompt: envelope.prompts(),
             has_stream_options: envelope.at(Known::StreamOptions).is_some(),
         })
@@ -266,7 +294,10 @@ impl<'a> Looking<'a> {
             }
             (Some(named), raw) => {
                 let place = match (self.dialect, raw) {
-                    (Dialect::Gemini | Dialect::Bedrock, _) => ModelPlace::Path,
+                    (Dialect::Gemini, _) => {
+                        ModelPlace::Path(inner::spots(envelope, |it| self.span(it)))
+                    }
+                    (Dialect::Bedrock, _) => ModelPlace::Path(Vec::new()),
                     (_, Some(raw)) => ModelPlace::Value { at: self.span(raw), differs: true },
                     (_, None) => ModelPlace::Entry(front),
                 };

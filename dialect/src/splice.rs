@@ -1,7 +1,10 @@
 //! Same dialect on both sides: the model's name is replaced, a wish for the usage and a
 //! bound for the answer are added where they have to be, and nothing else is touched.
 
-use crate::peek::{Missing, ModelPlace, Peek, Room, StreamUsage};
+use crate::{
+    gemini::full_name,
+    peek::{Missing, ModelPlace, Peek, Room, Spot, StreamUsage},
+};
 use bytes::Bytes;
 use std::ops::Range;
 
@@ -31,24 +34,22 @@ pub struct OutputCap<'a> {
 /// of numbers. With nothing to replace it is `body` itself, not a copy. `peek` must
 /// be what [`crate::peek::peek`] said of this `body`.
 pub fn splice(body: &Bytes, peek: &Peek<'_>, change: Change<'_>) -> Bytes {
-    let name = model(peek, change.model);
-    let usage = match &peek.stream_usage {
-        StreamUsage::NotAsked(Missing { at, text }) if change.ask_usage => {
-            Some(Edit { at: at.clone(), text: (*text).into() })
-        }
-        StreamUsage::NotAsked(_) | StreamUsage::Asked => None,
-    };
-    let cap = change.output_cap.and_then(|it| bound(body, peek, it));
-    let mut edits = [name, usage, cap];
-    // They never overlap: they are values of different keys, or stand before all keys.
-    edits.sort_by_key(|it| it.as_ref().map(|it| it.at.start));
-    if edits.iter().all(Option::is_none) {
+    let mut edits = models(body, peek, change.model);
+    if let (StreamUsage::NotAsked(Missing { at, text }), true) =
+        (&peek.stream_usage, change.ask_usage)
+    {
+        edits.push(Edit { at: at.clone(), text: (*text).into() });
+    }
+    edits.extend(change.output_cap.and_then(|it| bound(body, peek, it)));
+    if edits.is_empty() {
         return body.clone();
     }
-    let added = edits.iter().flatten().map(|it| it.text.len()).sum::<usize>();
+    // They never overlap: they are values of different keys, or stand before all keys.
+    edits.sort_by_key(|it| it.at.start);
+    let added = edits.iter().map(|it| it.text.len()).sum::<usize>();
     let mut spliced = Vec::with_capacity(body.len().saturating_add(added));
     let mut at = 0;
-    for edit in edits.iter().flatten() {
+    for edit in &edits {
         spliced.extend_from_slice(body.get(at..edit.at.start).unwrap_or_default());
         spliced.extend_from_slice(edit.text.as_bytes());
         at = edit.at.end;
@@ -57,16 +58,32 @@ pub fn splice(body: &Bytes, peek: &Peek<'_>, change: Change<'_>) -> Bytes {
     spliced.into()
 }
 
-/// Writes the model's name, unless the body has it already.
-fn model(peek: &Peek<'_>, name: &str) -> Option<Edit> {
+/// Writes the model's name wherever it has to stand, unless it does already.
+fn models(body: &[u8], peek: &Peek<'_>, name: &str) -> Vec<Edit> {
     let quoted = || serde_json::Value::from(name);
     match &peek.model_place {
         ModelPlace::Value { at, differs } if *differs || peek.model != name => {
-            Some(Edit { at: at.clone(), text: quoted().to_string().into() })
+            vec![Edit { at: at.clone(), text: quoted().to_string().into() }]
         }
-        ModelPlace::Value { .. } | ModelPlace::Path => None,
+        ModelPlace::Value { .. } => Vec::new(),
         ModelPlace::Entry(at) => {
-            Some(Edit { at: *at..*at, text: format!("\"model\":{},", quoted()).into() })
+            vec![Edit { at: *at..*at, text: format!("\"model\":{},", quoted()).into() }]
+        }
+        ModelPlace::Path(spots) if spots.is_empty() => Vec::new(),
+        ModelPlace::Path(spots) => {
+            let full = serde_json::Value::from(full_name(name)).to_string();
+            let differs = |it: &Edit| body.get(it.at.clone()) != Some(it.text.as_bytes());
+            spots.iter().map(|it| in_full(it, &full)).filter(differs).collect()
+        }
+    }
+}
+
+fn in_full(spot: &Spot, full: &str) -> Edit {
+    match spot {
+        Spot::Value(at) => Edit { at: at.clone(), text: full.into() },
+        Spot::Entry { at, alone } => {
+            let comma = if *alone { "" } else { "," };
+            Edit { at: *at..*at, text: format!("\"model\":{full}{comma}").into() }
         }
     }
 }
@@ -261,6 +278,38 @@ mod tests {
         {
             gemini(given, given);
         }
+    }
+
+    #[test]
+    fn google_s_bodies_repeat_the_model_and_are_told_the_provider_s() {
+        for (body, expected) in [
+            (
+                r#"{"requests":[ {"model":"models/alias","content":{}}, { "content":{}} ,{}]}"#,
+                r#"{"requests":[ {"model":"models/m","content":{}}, {"model":"models/m", "content":{}} ,{"model":"models/m"}]}"#,
+            ),
+            (
+                r#"{"generateContentRequest": {"model" : "alias","contents":[{"model":"x"}]}}"#,
+                r#"{"generateContentRequest": {"model" : "models/m","contents":[{"model":"x"}]}}"#,
+            ),
+            (
+                r#"{"model":"models/alias","content":{"parts":[]}}"#,
+                r#"{"model":"models/m","content":{"parts":[]}}"#,
+            ),
+            (r#"{"content":{"parts":[]}}"#, r#"{"content":{"parts":[]}}"#),
+            (
+                r#"{"requests":[7,{"model":"models/m"}]}"#,
+                r#"{"requests":[7,{"model":"models/m"}]}"#,
+            ),
+            (r#"{"requests":"model"}"#, r#"{"requests":"model"}"#),
+        ] {
+            let bytes = Bytes::from_static(body.as_bytes());
+            let peek = peek_in(Dialect::Gemini, &bytes, Some("alias")).unwrap();
+            assert_eq!(splice(&bytes, &peek, plain("m", false)), expected);
+        }
+        let bytes = Bytes::from_static(br#"{"requests":[{}]}"#);
+        let peek = peek_in(Dialect::Gemini, &bytes, Some("alias")).unwrap();
+        let told = splice(&bytes, &peek, plain("tunedModels/t", false));
+        assert_eq!(told, r#"{"requests":[{"model":"tunedModels/t"}]}"#);
     }
 
     #[test]

@@ -27,6 +27,7 @@ mod whole;
 
 pub use addresses::AddressReader;
 pub use answering::{Answering, First, Told};
+pub use array::Elements;
 pub use errand::{Errand, Way, count, embed, read_count};
 pub use fetched::{Address, FileKind};
 pub(crate) use ids::answer_id;

@@ -2,6 +2,7 @@
 
 use super::{admit::Caller, receive::Ask};
 use crate::{http::refusal::Refusal, owners::Owners};
+use dialect::translate::Refused;
 use domain::{
     catalog::{Dialect, Operation, VirtualKey},
     routing::{self, Attempt, Plan, Unroutable},
@@ -41,37 +42,31 @@ pub(super) fn plan(snapshot: &Snapshot, ask: &Ask<'_>, caller: &Caller) -> Resul
     })
 }
 
-/// A request that goes on from a response can only go to the account that keeps it.
+/// A request that goes on from a response can only go to the account that keeps it, and
+/// only for whom it was made. Ids that are not known here are refused whoever there is to
+/// ask: an account serves many keys, and gives each of them what another left there.
 ///
 /// # Errors
-/// [`Refusal::UnknownResponse`] if it cannot be told which one that is.
+/// [`Refusal::UnknownResponse`] if it is not known to be the caller's;
+/// [`Refusal::Unsayable`] if the request names what only an account keeps.
 pub(super) fn bind(
     mut plan: Plan,
     owners: &Owners,
     ask: &Ask<'_>,
     caller: &Caller,
 ) -> Result<Plan, Refusal> {
+    if let (Dialect::OpenAiResponses, Some(field)) = (ask.spoken, ask.peek.kept_elsewhere()) {
+        let reason = "stands for what an account keeps, and who left it there is not known here: \
+                      send the conversation itself";
+        return Err(Refusal::Unsayable(Refused::new(field, reason)));
+    }
     let Some(id) = ask.peek.previous_response() else { return Ok(plan) };
     let key = caller.key();
-    match owners.account(&id, key.id, key.team) {
-        Some(account) => {
-            let keeps = |it: &Attempt| {
-                it.seat.account.id == account && it.dialect == Dialect::OpenAiResponses
-            };
-            plan.attempts.retain(keeps);
-            plan.attempts.truncate(1);
-        }
-        // Made through another proxy, or before this one started: if there is one account
-        // only that it could be, that one is asked, and knows.
-        None => {
-            plan.attempts.retain(|it| it.dialect == Dialect::OpenAiResponses);
-            let mut accounts = plan.attempts.iter().map(|it| it.seat.account.id);
-            let first = accounts.next();
-            if accounts.any(|it| Some(it) != first) {
-                return Err(Refusal::UnknownResponse);
-            }
-        }
-    }
+    let account = owners.account(&id, key.id, key.team).ok_or(Refusal::UnknownResponse)?;
+    let keeps =
+        |it: &Attempt| it.seat.account.id == account && it.dialect == Dialect::OpenAiResponses;
+    plan.attempts.retain(keeps);
+    plan.attempts.truncate(1);
     if plan.attempts.is_empty() { Err(Refusal::UnknownResponse) } else { Ok(plan) }
 }
 

@@ -16,6 +16,7 @@ use domain::{
     time::Timestamp,
 };
 use std::{borrow::Cow, sync::OnceLock, time::Instant};
+use url::form_urlencoded;
 
 /// A request that has been received whole.
 pub(super) struct Received {
@@ -47,20 +48,33 @@ impl Ask<'_> {
     }
 
     /// What the caller wrote behind the `?` for the provider: without its key, and without
-    /// what says how a stream is told, which is ours to say.
+    /// what is ours to say: how a stream is told, and which version of Azure's is spoken.
     pub(super) fn query(&self) -> Option<Cow<'_, str>> {
         let query = self.asked.head.uri.query()?;
-        if self.asked.dialect != Dialect::Gemini {
+        let dialect = self.asked.dialect;
+        let goes = |it: &&str| !stays(dialect, it);
+        if query.split('&').all(|it| goes(&it)) {
             return Some(query.into());
         }
-        let ours = |it: &&str| !it.starts_with("key=") && !it.starts_with("alt=");
-        Some(query.split('&').filter(ours).collect::<Vec<_>>().join("&").into())
+        Some(query.split('&').filter(goes).collect::<Vec<_>>().join("&").into())
     }
 
     /// Dice for the choice among targets of equal standing: the random half of the id.
     pub(super) const fn seed(&self) -> u64 {
         self.request.uuid().as_u64_pair().1
     }
+}
+
+/// Whether a pair of a query is for us, and not for the provider.
+fn stays(dialect: Dialect, pair: &str) -> bool {
+    let Some((name, _)) = form_urlencoded::parse(pair.as_bytes()).next() else { return false };
+    let is = |it| name.eq_ignore_ascii_case(it);
+    is("key")
+        || match dialect {
+            Dialect::OpenAi | Dialect::OpenAiResponses => is("api-version"),
+            Dialect::Gemini => is("alt"),
+            Dialect::Anthropic | Dialect::Bedrock => false,
+        }
 }
 
 /// Takes in the body.

@@ -4,7 +4,7 @@ use super::{
     exchange::Answer,
     receive::Ask,
     settle::{Settlement, Used},
-    watched::{Source, Watched},
+    watched::{Retelling, Source, Watched},
     words::{Back, Manner},
 };
 use crate::http::{
@@ -53,12 +53,17 @@ pub(super) fn to_caller(
         reveal: snapshot.catalog().settings.reveal_route,
     };
     credit(&mut headers, credits);
-    let (hide_usage, told) = match &manner {
-        Manner::Own { hide_usage } => (*hide_usage, None),
+    let told = told(ask);
+    let (hide_usage, is_own) = match &manner {
+        Manner::Own { hide_usage } => {
+            if is_arrayed(told, streamed) {
+                headers.insert(header::CONTENT_TYPE, JSON);
+            }
+            (*hide_usage, true)
+        }
         Manner::Translated(it) => {
-            let told = told(ask);
             as_told(&mut headers, told, &it.1);
-            (false, Some(told))
+            (false, false)
         }
     };
     let mut relay = Relay::new(dialect, operation, streamed, hide_usage);
@@ -71,23 +76,26 @@ pub(super) fn to_caller(
         return Reply { status: head.status, headers, content: Content::Whole(whole) };
     }
     let length = head.headers.get(header::CONTENT_LENGTH).filter(|_| !streamed);
-    if let Some(length) = length.filter(|_| told.is_none()) {
+    if let Some(length) = length.filter(|_| is_own) {
         headers.insert(header::CONTENT_LENGTH, length.clone());
     }
     let length = length.and_then(|it| it.to_str().ok()?.parse().ok());
     let caller = ask.asked.dialect;
-    let answering = match (manner, told) {
-        (Manner::Translated(it), Some(told)) => match it.0 {
-            Back::Chat(thread) => Some(Answering::new(dialect, streamed, caller, told, thread)),
+    let retelling = match manner {
+        Manner::Translated(it) => match it.0 {
+            Back::Chat(thread) => {
+                let answering = Answering::new(dialect, streamed, caller, told, thread);
+                Retelling::Translated(Box::new(answering))
+            }
             // These come whole, and were told above.
-            Back::Errand(_) => None,
+            Back::Errand(_) => Retelling::None,
         },
-        (Manner::Own { .. } | Manner::Translated(_), _) => None,
+        Manner::Own { .. } if is_arrayed(told, streamed) => Retelling::Array(Box::default()),
+        Manner::Own { .. } => Retelling::None,
     };
-    let answering = answering.map(Box::new);
     let source = Source { body: upstream, heard, length };
     let relaying = Relaying {
-        watched: Some(Watched::new(source, relay, answering, head.status, settlement)),
+        watched: Some(Watched::new(source, relay, retelling, head.status, settlement)),
         last: None,
         silence: Silence { limit: line.idle, until: None, sleep: None },
         pulse: Silence { limit: PING_EVERY, until: None, sleep: None },
@@ -99,7 +107,15 @@ pub(super) fn to_caller(
 /// A caller whose answer is translated hears at least so often that somebody is there.
 const PING_EVERY: Duration = Duration::from_secs(10);
 
-/// How the caller wants to be told a translated answer.
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// Whether the provider's own events are to become an array: providers are always asked for
+/// events.
+const fn is_arrayed(told: Told, streamed: bool) -> bool {
+    streamed && matches!(told, Told::Array)
+}
+
+/// How the caller wants to be told an answer.
 pub(super) const fn told(ask: &Ask<'_>) -> Told {
     match (ask.peek.stream, ask.says.array) {
         (false, _) => Told::Whole,
@@ -111,7 +127,7 @@ pub(super) const fn told(ask: &Ask<'_>) -> Told {
 /// What the headers of a translated answer say of its body, and of what was adapted.
 fn as_told(headers: &mut HeaderMap, told: Told, notes: &Notes) {
     let kind = match told {
-        Told::Whole | Told::Array => HeaderValue::from_static("application/json"),
+        Told::Whole | Told::Array => JSON,
         Told::Events => HeaderValue::from_static("text/event-stream; charset=utf-8"),
     };
     headers.insert(header::CONTENT_TYPE, kind);
@@ -200,9 +216,7 @@ impl Relaying {
                 // The answer is whole, whatever the upstream keeps its connection for.
                 Poll::Pending if self.voice.streamed && watched.seen().finished => {
                     if let Some(mut watched) = self.watched.take() {
-                        let rest =
-                            if watched.is_translated() { watched.finish() } else { Bytes::new() };
-                        self.last = Some(rest).filter(|it| !it.is_empty());
+                        self.last = Some(watched.finish_early()).filter(|it| !it.is_empty());
                         watched.settle_and_reuse();
                     }
                 }
@@ -236,9 +250,9 @@ impl Relaying {
         // Another dialect's writer says by itself that an end is missing.
         let own = !watched.is_translated();
         let untold = own && self.voice.streamed && !seen.finished && !seen.errored;
-        let words =
-            untold.then(|| self.voice.words(&watched, "the provider ended its answer too early"));
-        let mut pieces = [piece, rest, words.unwrap_or_default()].into_iter();
+        let message = "the provider ended its answer too early";
+        let words = if untold { self.voice.words(&mut watched, message) } else { Bytes::new() };
+        let mut pieces = [piece, rest, words, watched.close_array()].into_iter();
         let Some(first) = pieces.by_ref().find(|it| !it.is_empty()) else {
             return watched.is_untold().then_some(Err(Broken));
         };
@@ -255,7 +269,7 @@ impl Relaying {
         if self.voice.streamed && seen.finished {
             // All that mattered had come.
             watched.close(Outcome::Complete);
-            return None;
+            return Some(watched.close_array()).filter(|it| !it.is_empty()).map(Ok);
         }
         watched.close(if seen.errored { Outcome::UpstreamError } else { outcome });
         if watched.is_translated() {
@@ -269,7 +283,13 @@ impl Relaying {
             return Some(Err(Broken));
         }
         // An upstream that has told its error itself has said enough.
-        (!seen.errored).then(|| Ok(self.voice.words(&watched, message)))
+        let words =
+            if seen.errored { Bytes::new() } else { self.voice.words(&mut watched, message) };
+        let words: Bytes = match watched.close_array() {
+            end if end.is_empty() => words,
+            end => [words, end].concat().into(),
+        };
+        Some(words).filter(|it| !it.is_empty()).map(Ok)
     }
 }
 
@@ -312,13 +332,10 @@ struct Voice {
 }
 
 impl Voice {
-    fn words(&self, watched: &Watched, message: &str) -> Bytes {
+    fn words(&self, watched: &mut Watched, message: &str) -> Bytes {
         let request = self.request.to_str().unwrap_or_default();
         let event = stream_error(self.dialect, ErrorKind::UpstreamTruncated, message, request);
-        match watched.gap() {
-            b"" => event,
-            gap => [gap, &event].concat().into(),
-        }
+        watched.own_event(event)
     }
 }
 

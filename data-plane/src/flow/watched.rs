@@ -7,7 +7,7 @@ use bytes::Bytes;
 use dialect::{
     chat,
     relay::{Relay, Seen},
-    translate::Answering,
+    translate::{Answering, Elements},
 };
 use domain::usage::Outcome;
 use http::StatusCode;
@@ -30,10 +30,21 @@ pub(super) struct Watched {
     /// How much is still to come, where that was announced.
     left: Option<u64>,
     relay: Relay,
-    /// What makes the caller's dialect of it, if that is another.
-    answering: Option<Box<Answering>>,
+    retelling: Retelling,
     status: StatusCode,
     settlement: Option<Settlement>,
+    /// Whether it is remembered whose the answer is.
+    is_owned: bool,
+}
+
+/// What becomes of an answer on its way to the caller.
+pub(super) enum Retelling {
+    /// Nothing.
+    None,
+    /// It is told in another dialect.
+    Translated(Box<Answering>),
+    /// Its events become the elements of an array.
+    Array(Box<Elements>),
 }
 
 /// What an upstream gives.
@@ -49,13 +60,14 @@ impl Watched {
     pub(super) fn new(
         source: Source,
         relay: Relay,
-        answering: Option<Box<Answering>>,
+        retelling: Retelling,
         status: StatusCode,
         settlement: Settlement,
     ) -> Self {
         let Source { body: upstream, heard, length: left } = source;
         let settlement = Some(settlement);
-        Self { upstream, heard: heard.into(), left, relay, answering, status, settlement }
+        let (heard, is_owned) = (heard.into(), false);
+        Self { upstream, heard, left, relay, retelling, status, settlement, is_owned }
     }
 
     /// The next piece, as it is to be passed on; it may be empty. `None` at the end.
@@ -86,9 +98,23 @@ impl Watched {
         {
             settlement.content();
         }
-        match &mut self.answering {
-            Some(answering) => answering.push(&piece),
-            None => piece,
+        self.own();
+        match &mut self.retelling {
+            Retelling::None => piece,
+            Retelling::Translated(it) => it.push(&piece),
+            Retelling::Array(it) => it.push(&piece),
+        }
+    }
+
+    /// Remembers whose the answer is as soon as it has a name: a caller may go on from it
+    /// upon its last event. Of what is translated the caller never hears the name.
+    fn own(&mut self) {
+        if self.is_owned || self.is_translated() {
+            return;
+        }
+        if let (Some(id), Some(settlement)) = (self.relay.answer_id(), &self.settlement) {
+            settlement.owns(id);
+            self.is_owned = true;
         }
     }
 
@@ -104,36 +130,71 @@ impl Watched {
     /// The answer ended in good order: gives what was held back.
     pub(super) fn finish(&mut self) -> Bytes {
         let rest = self.relay.finish();
-        let Some(answering) = &mut self.answering else { return rest };
+        let answering = match &mut self.retelling {
+            Retelling::None => return rest,
+            Retelling::Array(it) => return it.push(&rest),
+            Retelling::Translated(it) => it,
+        };
         let last = answering.push(&rest);
         let end = answering.finish();
         if last.is_empty() { end } else { [last, end].concat().into() }
     }
 
+    /// Everything that mattered has come, though the upstream has not ended its body: what
+    /// the caller still has to be told.
+    pub(super) fn finish_early(&mut self) -> Bytes {
+        match &self.retelling {
+            Retelling::None => Bytes::new(),
+            Retelling::Translated(_) => self.finish(),
+            Retelling::Array(_) => self.close_array(),
+        }
+    }
+
+    /// The end of the array, if it is told as one: nothing can be told behind it.
+    pub(super) fn close_array(&mut self) -> Bytes {
+        match &mut self.retelling {
+            Retelling::None | Retelling::Translated(_) => Bytes::new(),
+            Retelling::Array(it) => it.finish(),
+        }
+    }
+
     /// Whether another dialect is made of it, which is told by [`Self::break_off`] how it ends.
     pub(super) const fn is_translated(&self) -> bool {
-        self.answering.is_some()
+        matches!(self.retelling, Retelling::Translated(_))
     }
 
     /// The answer did not end in good order: what the caller of another dialect is told.
     pub(super) fn break_off(&mut self, failure: &chat::Failure) -> Bytes {
-        self.answering.as_mut().map_or_else(Bytes::new, |it| it.break_off(failure))
+        match &mut self.retelling {
+            Retelling::None | Retelling::Array(_) => Bytes::new(),
+            Retelling::Translated(it) => it.break_off(failure),
+        }
     }
 
     /// Whether the caller of another dialect, who is told whole, hears of a failure only by
     /// its connection.
     pub(super) fn is_untold(&self) -> bool {
-        self.answering.as_ref().is_some_and(|it| it.is_untold())
+        match &self.retelling {
+            Retelling::None | Retelling::Array(_) => false,
+            Retelling::Translated(it) => it.is_untold(),
+        }
     }
 
     /// A sign of life for the caller of another dialect.
     pub(super) fn ping(&mut self) -> Bytes {
-        self.answering.as_mut().map_or_else(Bytes::new, |it| it.ping())
+        match &mut self.retelling {
+            Retelling::None | Retelling::Array(_) => Bytes::new(),
+            Retelling::Translated(it) => it.ping(),
+        }
     }
 
-    /// What has to stand between what went by and an event of our own.
-    pub(super) fn gap(&self) -> &'static [u8] {
-        self.relay.gap()
+    /// An event of our own, as it can stand behind what went by.
+    pub(super) fn own_event(&mut self, event: Bytes) -> Bytes {
+        match (&mut self.retelling, self.relay.gap()) {
+            (Retelling::Array(it), _) => it.add(&event),
+            (Retelling::None | Retelling::Translated(_), b"") => event,
+            (Retelling::None | Retelling::Translated(_), gap) => [gap, &event].concat().into(),
+        }
     }
 
     /// Whether there is no more time for anybody.
@@ -143,11 +204,8 @@ impl Watched {
 
     /// Settles by what was seen. Only the first call does.
     pub(super) fn close(&mut self, outcome: Outcome) {
+        self.own();
         if let Some(settlement) = self.settlement.take() {
-            // Of what is translated the caller never hears the provider's id.
-            if let (Some(id), None) = (self.relay.answer_id(), &self.answering) {
-                settlement.owns(id);
-            }
             settlement.settle(self.status, outcome, Used::Seen(self.relay.seen()));
         }
     }

@@ -9,7 +9,7 @@ use dialect::{
     translate::{self, Notes, PathWords, Reading, Refused, Target, Thread, Way},
 };
 use domain::{
-    catalog::{Dialect, Operation},
+    catalog::{Dialect, Operation, Quirk},
     routing::Attempt,
     snapshot::{SeatEndpoint, Snapshot},
 };
@@ -45,7 +45,12 @@ pub(super) enum Back {
 
 /// Whether the target is told the caller's own bytes.
 pub(super) fn is_own(ask: &Ask<'_>, attempt: &Attempt) -> bool {
-    attempt.dialect == ask.asked.dialect && ask.spoken == ask.asked.dialect && !ask.says.array
+    let alike = attempt.dialect == ask.asked.dialect && ask.spoken == ask.asked.dialect;
+    alike && !(ask.peek.wraps_request() && is_vertex(attempt))
+}
+
+fn is_vertex(attempt: &Attempt) -> bool {
+    attempt.seat.endpoint(attempt.dialect).is_some_and(|it| it.quirks.has(Quirk::Vertex))
 }
 
 /// What to tell the target of `attempt`. `cap` bounds an answer that the request leaves open;

@@ -37,8 +37,10 @@ const HOP_BY_HOP: [&str; 9] = [
 
 /// Not sent on: about the way to us, credentials, and what would act on the account
 /// rather than on the request.
-const NOT_TO_UPSTREAM: [&str; 18] = [
+const NOT_TO_UPSTREAM: [&str; 22] = [
     "accept-encoding",
+    "anthropic-organization-id",
+    "anthropic-workspace-id",
     "api-key",
     "authorization",
     "content-encoding",
@@ -47,6 +49,7 @@ const NOT_TO_UPSTREAM: [&str; 18] = [
     "expect",
     "forwarded",
     "host",
+    "ocp-apim-subscription-key",
     "openai-organization",
     "openai-project",
     "request-id",
@@ -54,10 +57,22 @@ const NOT_TO_UPSTREAM: [&str; 18] = [
     "via",
     "x-api-key",
     "x-goog-api-key",
+    "x-goog-user-project",
     "x-real-ip",
     "x-request-id",
 ];
-const NOT_TO_UPSTREAM_PREFIXES: [&str; 3] = ["proxy-", "x-forwarded-", "x-sluice-"];
+/// Amazon's say which of the account's guardrails and throughput is used, and sign; Google's
+/// say for whom one acts, and whether what the account has reserved is used.
+const NOT_TO_UPSTREAM_PREFIXES: [&str; 8] = [
+    "proxy-",
+    "x-amz-",
+    "x-amzn-",
+    "x-forwarded-",
+    "x-goog-authenticated-user-",
+    "x-goog-iam-",
+    "x-sluice-",
+    "x-vertex-ai-",
+];
 
 /// Which of two priorities the caller gives its request: `low`, or anything else.
 pub(crate) const PRIORITY: HeaderName = HeaderName::from_static("x-sluice-priority");
@@ -227,6 +242,25 @@ mod tests {
         names.sort_unstable();
         assert_eq!(names, ["accept-encoding", "anthropic-beta", "user-agent", "x-custom-trace"]);
         assert_eq!(to["accept-encoding"], "identity");
+    }
+
+    #[test]
+    fn what_acts_on_the_account_stays_here() {
+        let to = to_upstream(&map(&[
+            ("x-goog-user-project", "p"),
+            ("x-goog-iam-authorization-token", "t"),
+            ("x-goog-authenticated-user-email", "a@b"),
+            ("x-goog-api-client", "genai-py/1"),
+            ("x-vertex-ai-llm-request-type", "dedicated"),
+            ("x-amzn-bedrock-guardrailidentifier", "g"),
+            ("x-amz-security-token", "t"),
+            ("openai-organization", "o"),
+            ("anthropic-workspace-id", "w"),
+            ("ocp-apim-subscription-key", "k"),
+        ]));
+        let mut names: Vec<_> = to.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["accept-encoding", "x-goog-api-client"]);
     }
 
     /// Bug 27 of the list: when to come back was lost.

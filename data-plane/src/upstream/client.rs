@@ -14,7 +14,7 @@ use domain::{
     routing::Failure,
     snapshot::{Seat, Snapshot},
 };
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use reqwest::{Client, ClientBuilder, Proxy, Request};
 use runtime::tasks::Tasks;
 use rustls::{ClientConfig, RootCertStore, crypto};
@@ -171,7 +171,7 @@ impl Line {
     ) -> Result<Request, NoRequest> {
         let door = self.doors.iter().find(|it| it.dialect == dialect).ok_or(NoRequest::NoPlace)?;
         let place = door.places.iter().find(|(it, _)| *it == operation);
-        let url = place.and_then(|(_, it)| it.url(asked)).ok_or(NoRequest::NoPlace)?;
+        let url = place.and_then(|(_, it)| it.url(asked, &body)).ok_or(NoRequest::NoPlace)?;
         let mut request = Request::new(Method::POST, url);
         *request.headers_mut() = headers;
         *request.body_mut() = Some(body.into());
@@ -181,8 +181,13 @@ impl Line {
 
     /// Sends it, and waits for the answer's head.
     pub(crate) async fn send(&self, request: Request) -> reqwest::Result<reqwest::Response> {
+        let shown = request.headers().get(header::AUTHORIZATION).cloned();
         let response = self.client.execute(request).await?;
         self.answered.store(true, Ordering::Relaxed);
+        let status = response.status();
+        if let (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, Some(shown)) = (status, shown) {
+            self.doors.iter().for_each(|it| it.signature.refused(&shown));
+        }
         Ok(response)
     }
 

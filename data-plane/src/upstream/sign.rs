@@ -134,6 +134,13 @@ impl Signature {
         }
         Ok(())
     }
+
+    /// An upstream refused who shows this as `authorization`.
+    pub(crate) fn refused(&self, shown: &HeaderValue) {
+        if let Seal::Token(tokens) = &self.seal {
+            tokens.refused(shown);
+        }
+    }
 }
 
 fn sensitive(prefix: &str, credential: &Secret) -> Result<HeaderValue, InvalidSignature> {

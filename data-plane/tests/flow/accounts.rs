@@ -5,7 +5,7 @@ use crate::{
     upstream::Step,
 };
 use domain::{
-    catalog::{Account, Edit},
+    catalog::{Account, AuthStyle, Edit},
     secret::Secret,
 };
 
@@ -112,4 +112,40 @@ async fn a_changed_account_is_spoken_to_anew_and_others_keep_their_connections()
     let bearer = |it: &str| Some(format!("Bearer {it}"));
     assert_eq!(told, [bearer(MAIN_CREDENTIAL), bearer("sk-rotated-1234567890")]);
     assert_eq!((stage.main.connections(), stage.spare.connections()), (2, 1));
+}
+
+#[tokio::test]
+async fn what_of_a_query_is_said_to_us_is_not_said_to_the_provider() {
+    for (query, expected) in [
+        ("?api-version=2024-06-01&x=1", "?x=1"),
+        ("?Api%2DVersion=2024-06-01", ""),
+        ("?key=secret&beta", "?beta"),
+        ("?a=%20&b", "?a=%20&b"),
+    ] {
+        let stage = Stage::new().await;
+        stage.main.then_json(200, ANSWER);
+        let path = format!("/openai/deployments/fast/chat/completions{query}");
+        stage.post(&path, CHAT).send().await.unwrap();
+        assert_eq!(stage.main.only().line, format!("POST /v1/chat/completions{expected}"));
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_a_provider_refuses_is_shown_to_it_once() {
+    let mut plan = Plan::new().await;
+    plan.routes[0].tiers.truncate(1);
+    let token_url = plan.accounts[1].base_urls[0].url.replace("/v1", "/token");
+    let auth = AuthStyle::EntraClientCredentials { token_url, scope: "s".to_owned() };
+    plan.providers[0].endpoints[0].auth = auth;
+    for account in &mut plan.accounts {
+        account.credential = Some(Secret::new("id-1:sk-secret".to_owned()));
+    }
+    let stage = plan.start().await;
+    stage.spare.then_json(200, r#"{"access_token":"t-1","expires_in":3599}"#);
+    stage.spare.then_json(200, r#"{"access_token":"t-2","expires_in":3599}"#);
+    stage.main.then_json(401, "{}").then_json(200, ANSWER);
+    assert!(!stage.chat().await.status().is_success());
+    assert_eq!(stage.chat().await.status(), 200);
+    let told: Vec<_> = stage.main.got().iter().map(|it| it.header("authorization")).collect();
+    assert_eq!(told, ["t-1", "t-2"].map(|it| Some(format!("Bearer {it}"))));
 }

@@ -254,6 +254,67 @@ async fn vectors_and_counts_cross_over_too() {
 }
 
 #[tokio::test]
+async fn google_s_callers_are_sent_to_the_verb_and_the_model_that_their_bodies_want() {
+    for (verb, asked, expected) in [
+        ("embedContent", json!({"content": {"parts": [{"text": "hi"}]}}), None),
+        (
+            "batchEmbedContents",
+            json!({"requests": [{"model": "models/fast", "content": {"parts": [{"text": "hi"}]}}]}),
+            Some("/requests/0/model"),
+        ),
+        (
+            "countTokens",
+            json!({"generateContentRequest": {"model": "models/fast", "contents": []}}),
+            Some("/generateContentRequest/model"),
+        ),
+    ] {
+        let stage = speaking(Dialect::Gemini).await;
+        stage.main.then_json(200, r#"{"totalTokens":1}"#);
+        let path = format!("/v1beta/models/fast:{verb}");
+        let response = stage.post(&path, asked.to_string()).send().await.unwrap();
+        assert_eq!(response.status(), 200, "{verb}");
+        let sent = stage.main.only();
+        assert_eq!(sent.line, format!("POST /v1/models/big-1:{verb}"));
+        let sent: Value = serde_json::from_slice(&sent.body).unwrap();
+        match expected {
+            Some(at) => assert_eq!(sent.pointer(at).unwrap(), "models/big-1"),
+            None => assert_eq!(sent, asked),
+        }
+    }
+}
+
+/// What only Google knows was lost where an array was wanted, or refused.
+#[tokio::test]
+async fn google_s_callers_who_want_an_array_keep_their_bytes() {
+    let asked = r#"{"contents":[{"role":"user","parts":[{"text":"hi"}]}],"cachedContent":"cachedContents/1","safetySettings":[]}"#;
+    let (first, last) = (
+        r#"{"candidates":[{"content":{"parts":[{"text":"h","x": 1.0}]}}]}"#,
+        r#"{"candidates":[{"content":{"parts":[{"text":"i"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":5,"candidatesTokenCount":3,"totalTokenCount":8}}"#,
+    );
+    let events = [first, last].map(|it| format!("data: {it}\r\n\r\n"));
+    let stage = speaking(Dialect::Gemini).await;
+    stage.main.then_events(&[&events[0], &events[1]]);
+    let path = "/v1beta/models/fast:streamGenerateContent";
+    let response = stage.post(path, asked).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(header(&response, "content-type").as_deref(), Some("application/json"));
+    assert_eq!(response.text().await.unwrap(), format!("[{first},\n{last}]"));
+    let sent = stage.main.only();
+    assert_eq!(sent.line, "POST /v1/models/big-1:streamGenerateContent?alt=sse");
+    assert_eq!(sent.text(), asked);
+    let record = stage.record().await;
+    assert_eq!((record.tokens.input, record.tokens.output), (5, 3));
+
+    // One that ends too early is told so within the array.
+    let stage = speaking(Dialect::Gemini).await;
+    stage.main.then_events(&[&events[0]]);
+    let told = stage.post(path, asked).send().await.unwrap().text().await.unwrap();
+    let told: Vec<Value> = serde_json::from_str(&told).unwrap();
+    assert_eq!((told.len(), told[1]["error"]["code"].is_u64()), (2, true), "{told:?}");
+    assert_eq!(stage.record().await.outcome, Outcome::Truncated);
+}
+
+#[tokio::test]
 async fn who_goes_on_from_a_response_is_sent_to_who_keeps_it_and_nobody_else_is() {
     let answer = |id: &str| {
         format!(
@@ -286,6 +347,38 @@ async fn who_goes_on_from_a_response_is_sent_to_who_keeps_it_and_nobody_else_is(
         assert_eq!(refused.status(), 400, "{key}");
         assert_eq!(body(refused).await["error"]["param"], "previous_response_id");
     }
+}
+
+/// Where one account serves all keys, it would go on from whatever any of them left there.
+#[tokio::test]
+async fn a_single_account_goes_on_from_nothing_that_another_key_left_there() {
+    let mut plan = plan(Dialect::OpenAiResponses).await;
+    plan.routes[0].tiers.truncate(1);
+    plan.keys.push(crate::stage::key(2, "stranger"));
+    let stage = plan.start().await;
+    stage.main.then_json(200, r#"{"id":"resp_1","object":"response","status":"completed","output":[],"usage":{"input_tokens":9,"output_tokens":3}}"#);
+    let asked = json!({"model": "fast", "input": "hello"}).to_string();
+    stage.post("/v1/responses", asked).send().await.unwrap().bytes().await.unwrap();
+
+    let refused = async |key: u8, more: Value| {
+        let mut asked = json!({"model": "fast", "input": "and?"});
+        asked.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let url = format!("http://{}/v1/responses", stage.addr);
+        let request = stage.client.post(url).bearer_auth(key_text(key)).body(asked.to_string());
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 400, "{more}");
+        let error = body(response).await["error"].clone();
+        (error["param"].as_str().unwrap().to_owned(), error["message"].clone())
+    };
+    let anothers = refused(2, json!({"previous_response_id": "resp_1"})).await;
+    assert_eq!(anothers.0, "previous_response_id");
+    let unknown = refused(2, json!({"previous_response_id": "resp_9"})).await;
+    assert_eq!(anothers, unknown, "nobody learns which ids there are");
+    assert_eq!(refused(1, json!({"previous_response_id": 7})).await.0, "previous_response_id");
+    assert_eq!(refused(1, json!({"conversation": "conv_1"})).await.0, "conversation");
+    let named = json!({"input": [{"role": "user", "content": "and?"}, {"id": "msg_1"}]});
+    assert_eq!(refused(1, named).await.0, "input.item_reference");
+    assert_eq!(stage.main.got().len(), 1, "only the first was sent on");
 }
 
 /// Bug 45 of the list: Codex, which asks for a WebSocket first, was told 404 and gave up.

@@ -204,3 +204,48 @@ async fn vertex_has_the_model_in_the_path_and_the_version_in_the_body() {
     assert_eq!(sent[1].line, "POST /v1/models/count-tokens:rawPredict");
     assert!(sent[1].text().contains(r#""model":"big-1""#));
 }
+
+#[tokio::test]
+async fn what_who_hosts_a_dialect_does_not_have_is_said_before_anybody_is_asked() {
+    let stage = hosting(Dialect::Anthropic, Quirks::NONE.with(Quirk::BedrockInvoke)).await;
+    let asked = json!({"model": "fast", "messages": [{"role": "user", "content": "hi"}]});
+    for path in ["/v1/messages/count_tokens", "/v1beta/models/fast:countTokens"] {
+        let asked = match path.contains("fast") {
+            true => json!({"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}),
+            false => asked.clone(),
+        };
+        let response = stage.post(path, asked.to_string()).send().await.unwrap();
+        assert_eq!(response.status(), 501, "{path}");
+        assert_eq!(header(&response, "x-sluice-attempts").as_deref(), Some("0"), "{path}");
+    }
+    assert!(stage.main.got().is_empty() && stage.spare.got().is_empty());
+}
+
+#[tokio::test]
+async fn gemini_on_vertex_counts_the_request_itself_and_makes_no_vectors() {
+    let contents = json!([{"role": "user", "parts": [{"text": "hi"}]}]);
+    let wrapped = json!({"model": "models/fast", "contents": contents});
+    for (path, asked) in [
+        (
+            "/v1/messages/count_tokens",
+            json!({"model": "fast", "messages": [{"role": "user", "content": "hi"}]}),
+        ),
+        ("/v1beta/models/fast:countTokens", json!({"contents": contents})),
+        ("/v1beta/models/fast:countTokens", json!({"generateContentRequest": wrapped})),
+    ] {
+        let stage = hosting(Dialect::Gemini, Quirks::NONE.with(Quirk::Vertex)).await;
+        stage.main.then_json(200, r#"{"totalTokens":5}"#);
+        let response = stage.post(path, asked.to_string()).send().await.unwrap();
+        assert_eq!(response.status(), 200, "{path}");
+        let sent = stage.main.only();
+        assert_eq!(sent.line, "POST /v1/models/big-1:countTokens");
+        let sent: Value = serde_json::from_slice(&sent.body).unwrap();
+        assert_eq!(sent, json!({"contents": contents}), "{path}");
+    }
+    let stage = hosting(Dialect::Gemini, Quirks::NONE.with(Quirk::Vertex)).await;
+    let asked = json!({"model": "fast", "input": "hi"}).to_string();
+    let response = stage.post("/v1/embeddings", asked).send().await.unwrap();
+    assert_eq!(response.status(), 400);
+    assert_eq!(body(response).await["error"]["param"], "model");
+    assert!(stage.main.got().is_empty() && stage.spare.got().is_empty());
+}

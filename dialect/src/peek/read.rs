@@ -33,13 +33,14 @@ pub(super) enum Known {
     GenerationConfig,
     GenerationConfigSnake,
     PreviousResponse,
+    Conversation,
 }
 
 impl Known {
     /// How many of them, from the first, are fed to the model.
     pub(super) const PROMPTS: usize = 12;
 
-    const ALL: [(Self, &'static str); 23] = [
+    const ALL: [(Self, &'static str); 24] = [
         (Self::Messages, "messages"),
         (Self::Input, "input"),
         (Self::Prompt, "prompt"),
@@ -63,6 +64,7 @@ impl Known {
         (Self::GenerationConfig, "generationConfig"),
         (Self::GenerationConfigSnake, "generation_config"),
         (Self::PreviousResponse, "previous_response_id"),
+        (Self::Conversation, "conversation"),
     ];
 }
 

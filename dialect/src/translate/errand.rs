@@ -5,7 +5,7 @@
 use super::{Notes, PathWords, Reading, Refused, Target, Thread, Unreadable, fit};
 use crate::{anthropic, gemini};
 use bytes::Bytes;
-use domain::catalog::Dialect;
+use domain::catalog::{Dialect, Quirk};
 
 /// A call that is translated.
 #[derive(Debug)]
@@ -69,7 +69,10 @@ pub fn count(reading: &Reading, target: &Target<'_>) -> Result<Errand, Refused> 
         }
         Dialect::Gemini => {
             let whole = gemini::request::write(&request, target, &mut thread, &mut notes)?;
-            gemini::request::ask_count(&whole, target.model)
+            match target.quirks.has(Quirk::Vertex) {
+                true => whole,
+                false => gemini::request::ask_count(&whole, target.model),
+            }
         }
         Dialect::OpenAi | Dialect::OpenAiResponses | Dialect::Bedrock => return Err(unasked()),
     };
@@ -172,6 +175,17 @@ mod tests {
         assert_eq!((&asked["model"], &asked["max_tokens"]), (&json!("m-1"), &Value::Null));
         let told = errand.way.back(br#"{"input_tokens":31}"#).unwrap();
         assert_eq!(parsed(&told), json!({"totalTokens": 31}));
+    }
+
+    #[test]
+    fn vertex_is_asked_for_a_count_with_the_request_itself() {
+        let body = br#"{"model":"a","messages":[{"role":"user","content":"hi"}]}"#;
+        let reading = read_count(Dialect::Anthropic, body, PathWords::default()).unwrap();
+        let quirks = Quirks::NONE.with(Quirk::Vertex);
+        let errand = count(&reading, &Target { quirks, ..target(Dialect::Gemini) }).unwrap();
+        let asked = parsed(&errand.body);
+        assert_eq!(asked["contents"][0]["parts"][0]["text"], "hi");
+        assert!(asked["generateContentRequest"].is_null());
     }
 
     #[test]

@@ -26,7 +26,8 @@ pub enum Quirk {
     NoSampling,
     /// `reasoning_effort` is refused.
     NoEffort,
-    /// Anthropic's messages as Vertex AI hosts them: the model stands in the path.
+    /// Hosted by Vertex AI: of Anthropic's messages the model stands in the path; of Gemini
+    /// counts of tokens take the request itself, and vectors are not to be had.
     Vertex,
     /// Anthropic's messages as Bedrock's `InvokeModel` hosts them: the model stands in the
     /// path, and streams come in Amazon's own framing.

@@ -90,25 +90,46 @@ pub fn answer(ask: &Ask<'_>, called: Called<'_>) -> Answer {
             ),
             Err(why) => error(400, &why),
         },
-        "batchEmbedContents" => embed(ask),
+        "embedContent" => embed_one(ask, called),
+        "batchEmbedContents" => embed(ask, called),
         other => error(404, &format!("unknown method {other}")),
     }
 }
 
-fn embed(ask: &Ask<'_>) -> Answer {
+fn embed(ask: &Ask<'_>, called: Called<'_>) -> Answer {
     let Some(requests) = ask.body["requests"].as_array().filter(|it| !it.is_empty()) else {
         return error(400, "* BatchEmbedContentsRequest.requests: contents is required");
     };
-    let vectors = requests.iter().map(|it| {
-        let text = text_of(&it["content"]);
-        let length = it["outputDimensionality"].as_u64().unwrap_or(768);
-        json!({"values": embeddings::vector(&text, usize::try_from(length).unwrap_or(768))})
-    });
-    let used = requests.iter().map(|it| tokens::count(&text_of(&it["content"]))).sum();
-    let body = json!({"embeddings": vectors.collect::<Vec<_>>()});
-    let bytes = Bytes::from(body.to_string());
-    let pieces = vec![Piece { bytes, output_tokens: 0 }];
-    Answer { input_tokens: used, pieces, ..Answer::default() }
+    let full = format!("models/{}", called.model);
+    if requests.iter().any(|it| it["model"] != full.as_str()) {
+        let why = "* BatchEmbedContentsRequest.requests[0].model: must match that of the batch";
+        return error(400, why);
+    }
+    let body = json!({"embeddings": requests.iter().map(vector_of).collect::<Vec<_>>()});
+    vectors(&body, requests.iter().map(|it| tokens::count(&text_of(&it["content"]))).sum())
+}
+
+fn embed_one(ask: &Ask<'_>, called: Called<'_>) -> Answer {
+    let content = &ask.body["content"];
+    if !content.is_object() {
+        return error(400, "* EmbedContentRequest.content: contents is not specified");
+    }
+    let named = &ask.body["model"];
+    if !named.is_null() && *named != format!("models/{}", called.model).as_str() {
+        return error(400, "* EmbedContentRequest.model: must match that of the path");
+    }
+    vectors(&json!({"embedding": vector_of(ask.body)}), tokens::count(&text_of(content)))
+}
+
+fn vector_of(asked: &Value) -> Value {
+    let length = asked["outputDimensionality"].as_u64().unwrap_or(768);
+    let length = usize::try_from(length).unwrap_or(768);
+    json!({"values": embeddings::vector(&text_of(&asked["content"]), length)})
+}
+
+fn vectors(body: &Value, input_tokens: u64) -> Answer {
+    let pieces = vec![Piece { bytes: Bytes::from(body.to_string()), output_tokens: 0 }];
+    Answer { input_tokens, pieces, ..Answer::default() }
 }
 
 fn generate(ask: &Ask<'_>, called: Called<'_>, streamed: bool) -> Answer {

@@ -5,8 +5,12 @@ use crate::http::refusal::Refusal;
 use bytes::Bytes;
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use http::{HeaderMap, header};
-use ruzstd::decoding::StreamingDecoder;
+use ruzstd::decoding::{StreamingDecoder, errors::FrameDecoderError};
 use std::io::{self, Read};
+
+/// The window that small bodies may have, too, in bytes: packers that do not know a body's
+/// length choose it large, and every reader shall have this much (RFC 8878, 3.1.1.1.2).
+const USUAL_WINDOW: u64 = 8 << 20;
 
 /// How a body is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +60,16 @@ pub(super) fn unpacked(packed: Bytes, encoding: Encoding, max: usize) -> Result<
             other => other,
         },
         Encoding::Zstd => {
-            within(StreamingDecoder::new(&*packed).map_err(|_| Refusal::Garbled)?, max)
+            // Room for the window is made before anything is unpacked.
+            let window = u64::try_from(max).unwrap_or(u64::MAX).max(USUAL_WINDOW);
+            let opened = StreamingDecoder::new_with_max_window_size(&*packed, window);
+            let decoder = opened.map_err(|error| {
+                if matches!(error, FrameDecoderError::WindowSizeTooBig { .. }) {
+                    return Refusal::TooLarge { max_bytes: max };
+                }
+                Refusal::Garbled
+            })?;
+            within(decoder, max)
         }
     }
 }
@@ -118,6 +131,34 @@ mod tests {
         let refused = unpacked(bomb, Encoding::Gzip, 1_000).unwrap_err();
         assert!(matches!(refused, Refusal::TooLarge { max_bytes: 1_000 }), "{refused}");
         assert_eq!(unpacked(gzip(&[b' '; 1_000]), Encoding::Gzip, 1_000).unwrap().len(), 1_000);
+    }
+
+    /// A zstd frame that holds nothing, behind a window of these bits.
+    fn windowed(log: u8) -> Bytes {
+        let mut frame = 0xFD2F_B528_u32.to_le_bytes().to_vec();
+        // No content size, no checksum; the window; one last raw block of no bytes.
+        frame.extend([0, (log - 10) << 3, 1, 0, 0]);
+        frame.into()
+    }
+
+    #[test]
+    fn a_zstd_window_is_within_the_bound_or_the_usual() {
+        let open = |log, max| unpacked(windowed(log), Encoding::Zstd, max);
+        assert_eq!(open(23, 1_000).unwrap().len(), 0);
+        for (log, max) in [(24, 1_000), (26, 33_554_432)] {
+            let refused = open(log, max).unwrap_err();
+            assert!(matches!(refused, Refusal::TooLarge { .. }), "{log}: {refused}");
+        }
+        assert_eq!(open(25, 33_554_432).unwrap().len(), 0);
+    }
+
+    #[test]
+    fn a_zstd_bomb_is_refused_before_it_is_unpacked() {
+        let level = ruzstd::encoding::CompressionLevel::Fastest;
+        let bomb = ruzstd::encoding::compress_to_vec(&*vec![b' '; 50_000_000], level);
+        assert!(bomb.len() < 1_000_000);
+        let refused = unpacked(bomb.into(), Encoding::Zstd, 1_000).unwrap_err();
+        assert!(matches!(refused, Refusal::TooLarge { max_bytes: 1_000 }), "{refused}");
     }
 
     #[test]

@@ -23,6 +23,9 @@ const AHEAD: Duration = Duration::from_secs(300);
 const PAUSE: Duration = Duration::from_secs(2);
 /// After a failed renewal while the old token holds.
 const PAUSE_OF_RENEWAL: Duration = Duration::from_secs(30);
+/// A token that is refused is thrown away no more often than this: a right that is missing is
+/// missing with the next one, too.
+const PAUSE_OF_REFUSAL: Duration = Duration::from_secs(30);
 /// How long a token holds of which nobody says it, in seconds.
 const USUAL_LIFE_SECS: u64 = 300;
 const LONGEST_LIFE_SECS: u64 = 86_400;
@@ -80,6 +83,8 @@ pub(super) struct Tokens {
 struct Shared {
     issuer: Issuer,
     held: Mutex<Option<Held>>,
+    /// When one was last thrown away.
+    thrown: Mutex<Option<Instant>>,
     /// Whose turn it is to ask, and how the last one fared that failed.
     turn: Turn<Option<(Instant, NoToken)>>,
 }
@@ -95,8 +100,8 @@ struct Held {
 
 impl Tokens {
     pub(super) fn new(issuer: Issuer, tasks: Tasks) -> Self {
-        let (held, turn) = (Mutex::new(None), Turn::new(None));
-        Self { shared: Arc::new(Shared { issuer, held, turn }), tasks }
+        let (held, thrown, turn) = (Mutex::new(None), Mutex::new(None), Turn::new(None));
+        Self { shared: Arc::new(Shared { issuer, held, thrown, turn }), tasks }
     }
 
     /// A token as the value of `authorization`. Waits only if none is held that still holds.
@@ -113,9 +118,27 @@ impl Tokens {
         }
         self.shared.first(client).await
     }
+
+    /// Somebody was shown this and refused it: if it is the token that is held, it was taken
+    /// back before its time, and the next request fetches another.
+    pub(super) fn refused(&self, shown: &HeaderValue) {
+        self.shared.throw_away(shown, Instant::now());
+    }
 }
 
 impl Shared {
+    fn throw_away(&self, shown: &HeaderValue, now: Instant) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.as_ref().is_none_or(|it| it.value != *shown) {
+            return;
+        }
+        let mut thrown = self.thrown.lock().unwrap_or_else(PoisonError::into_inner);
+        if thrown.is_none_or(|it| PAUSE_OF_REFUSAL <= now.saturating_duration_since(it)) {
+            *thrown = Some(now);
+            *held = None;
+        }
+    }
+
     /// The token, and whether it is up to the caller to renew it.
     fn held(&self, now: Instant) -> Option<(HeaderValue, bool)> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);

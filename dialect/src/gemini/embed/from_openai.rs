@@ -3,7 +3,10 @@
 use super::vector::{self, Vector};
 use crate::{
     error::json,
-    gemini::wire::{Content, Part, object::Object},
+    gemini::{
+        full_name,
+        wire::{Content, Part, object::Object},
+    },
     json::{Fields, Json, elements, text},
     translate::{Notes, Refused, Unreadable},
 };
@@ -68,7 +71,7 @@ pub(crate) fn from_openai(
     }
     let estimate = texts.iter().map(|it| estimate_from_text(it)).sum();
     let asked = Asked { base64, count: texts.len(), estimate };
-    let model = if model.contains('/') { model.to_owned() } else { format!("models/{model}") };
+    let model = full_name(model);
     let requests = texts.into_iter().map(|text| Request {
         model: &model,
         content: Content { parts: vec![Part::text(text)], role: "" },

@@ -3,7 +3,7 @@
 use super::read::{body, conversation};
 use crate::{
     chat,
-    gemini::wire::object::Object,
+    gemini::{full_name, wire::object::Object},
     translate::{Notes, Refused, Unreadable},
 };
 use serde::Serialize;
@@ -34,8 +34,7 @@ pub(crate) fn write_count(tokens: u64) -> Vec<u8> {
 /// The `countTokens` body for AI Studio; `body` is what [`super::write()`] wrote for `model`.
 /// Vertex takes `body` itself.
 pub(crate) fn ask_count(body: &[u8], model: &str) -> Vec<u8> {
-    let model = if model.contains('/') { model.to_owned() } else { format!("models/{model}") };
-    let model = serde_json::Value::from(model).to_string();
+    let model = serde_json::Value::from(full_name(model)).to_string();
     let fields = body.strip_prefix(b"{").unwrap_or(body);
     let head = format!("{{\"generateContentRequest\":{{\"model\":{model},");
     [head.as_bytes(), fields, b"}"].concat()

@@ -80,12 +80,15 @@ fn errors_are_googles() {
 #[test]
 fn texts_become_vectors_and_contents_are_counted() {
     let content = json!({"parts": [{"text": "one two"}]});
-    let body =
-        json!({"requests": [{"model": "models/x", "content": content, "outputDimensionality": 4}]});
+    let body = json!({"requests": [{"model": "models/gemini-x", "content": content, "outputDimensionality": 4}]});
     let answer = ask(&body, "batchEmbedContents", false, &Behave::default());
     let found: Value = serde_json::from_str(&text(&answer)).unwrap();
     assert_eq!(found["embeddings"][0]["values"].as_array().unwrap().len(), 4);
     assert_eq!(answer.input_tokens, 2);
+    let one = ask(&body["requests"][0], "embedContent", false, &Behave::default());
+    let one: Value = serde_json::from_str(&text(&one)).unwrap();
+    assert_eq!(one["embedding"], found["embeddings"][0]);
+    assert_eq!(ask(&body, "embedContent", false, &Behave::default()).status, 400);
     let body = json!({"contents": [{"role": "user", "parts": [{"text": "one two"}]}]});
     let count = ask(&body, "countTokens", false, &Behave::default());
     let count: Value = serde_json::from_str(&text(&count)).unwrap();

@@ -132,7 +132,7 @@ impl<'a> Call<'a> {
         let operation = match (path, called.map(|it| it.verb)) {
             (_, Some("generateContent" | "streamGenerateContent")) => "chat",
             (_, Some("countTokens")) => "count_tokens",
-            (_, Some("batchEmbedContents")) => "embeddings",
+            (_, Some("embedContent" | "batchEmbedContents")) => "embeddings",
             (_, Some(_)) => "unknown",
             ("/v1/chat/completions" | "/v1/messages" | "/v1/responses", None) => "chat",
             ("/v1/embeddings", None) => "embeddings",

@@ -157,3 +157,23 @@ fn what_is_no_token_is_not_taken_for_one() {
         assert_eq!(error, Some(NoToken::Refused { status: 400, code }));
     }
 }
+
+#[tokio::test]
+async fn a_token_that_is_refused_is_thrown_away_and_not_one_after_the_other() {
+    let fake = issuer(&[ONE, TWO]).await;
+    let (tokens, client) = (Tokens::new(entra(&fake.url), Tasks::default()), client());
+    let first = tokens.bearer(&client).await.unwrap();
+    tokens.refused(&HeaderValue::from_static("Bearer t-0"));
+    assert_eq!(tokens.bearer(&client).await.unwrap(), first, "it was another's");
+    tokens.refused(&first);
+    let second = tokens.bearer(&client).await.unwrap();
+    assert_eq!(second, "Bearer t-2");
+    // Late news of the first, and early ones of the second.
+    tokens.refused(&first);
+    tokens.refused(&second);
+    assert_eq!(tokens.bearer(&client).await.unwrap(), second);
+    assert_eq!(fake.asked.load(Ordering::SeqCst), 2);
+    tokens.shared.throw_away(&second, Instant::now() + PAUSE_OF_REFUSAL);
+    tokens.bearer(&client).await.unwrap();
+    assert_eq!(fake.asked.load(Ordering::SeqCst), 3);
+}
