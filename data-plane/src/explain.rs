@@ -272,12 +272,12 @@ impl Record {
     }
 
     /// What the caller's limits were charged.
-    pub(crate) fn charged_caller(&self, used: impl Fn(&Limit) -> u64) {
+    pub(crate) fn charged_caller(&self, used: impl Fn(&Limit, u64) -> u64) {
         charge(&mut self.story().limits, used);
     }
 
     /// What the limits of the target that was looked at last were charged.
-    pub(crate) fn charged_target(&self, used: impl Fn(&Limit) -> u64) {
+    pub(crate) fn charged_target(&self, used: impl Fn(&Limit, u64) -> u64) {
         if let Some(look) = self.story().looks.last_mut() {
             charge(&mut look.limits, used);
         }
@@ -293,10 +293,12 @@ impl Record {
     }
 }
 
-fn charge(limits: &mut [Said], used: impl Fn(&Limit) -> u64) {
+fn charge(limits: &mut [Said], used: impl Fn(&Limit, u64) -> u64) {
     for said in limits {
         said.settled_milli = match said.verdict {
-            Verdict::Taken | Verdict::Waited | Verdict::WouldRefuse => Some(used(&said.limit)),
+            Verdict::Taken | Verdict::Waited | Verdict::WouldRefuse => {
+                Some(used(&said.limit, said.asked_milli))
+            }
             Verdict::Refused(_) | Verdict::Skipped => None,
         };
     }
@@ -361,7 +363,7 @@ mod tests {
         let id = RequestId::from_uuid(Uuid::from_u128(1));
         assert_eq!(explainer.find(id).unwrap().status, 0);
         record.said(vec![Said::never(limit(), 9_000, Reason::TooLarge)]);
-        record.charged_caller(|_| 1);
+        record.charged_caller(|_, _| 1);
         record.ended(400);
         let words = explainer.find(id).unwrap();
         assert_eq!((words.status, words.received_at.unwrap().nanos), (400, 500_000_000));

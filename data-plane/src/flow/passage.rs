@@ -86,7 +86,7 @@ impl Turn {
     pub(super) fn give_back(self, record: &Record) {
         record.became(LookVerdict::KeptForLast(Reluctance::Threshold));
         if let Some(reservation) = self.reservation {
-            record.charged_target(|_| 0);
+            record.charged_target(|_, _| 0);
             reservation.undo();
         }
     }
@@ -97,7 +97,7 @@ impl Turn {
     pub(super) fn does_not_fit(self, record: &Record) {
         record.became(LookVerdict::Unsayable);
         if let Some(reservation) = self.reservation {
-            record.charged_target(|_| 0);
+            record.charged_target(|_, _| 0);
             reservation.undo();
         }
     }

@@ -75,8 +75,13 @@ impl Reservation {
     }
 
     /// Settles with what was really used of each limit, in thousandths of its unit.
-    pub fn settle(mut self, used_milli: impl Fn(&Limit) -> u64) {
-        self.settle_all(|part| used_milli(&part.limit));
+    pub fn settle(self, used_milli: impl Fn(&Limit) -> u64) {
+        self.charge(|limit, _| used_milli(limit));
+    }
+
+    /// Settles with what each limit is charged that was asked for so much, in thousandths.
+    pub fn charge(mut self, charged_milli: impl Fn(&Limit, u64) -> u64) {
+        self.settle_all(|part| charged_milli(&part.limit, part.asked_milli));
     }
 
     /// Gives everything back: nothing was used.
