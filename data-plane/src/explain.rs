@@ -186,6 +186,8 @@ pub(crate) enum Reason {
     Disconnected,
     /// The control plane did not answer in time.
     Unanswered,
+    /// Too many requests waited already.
+    Crowded,
     /// A new leader still learns what is lent.
     Learning,
     /// What counts it cannot be reached.
@@ -203,6 +205,7 @@ impl Reason {
             ShortWhy::Moving => Self::Moving,
             ShortWhy::Disconnected => Self::Disconnected,
             ShortWhy::Unanswered => Self::Unanswered,
+            ShortWhy::Crowded => Self::Crowded,
             ShortWhy::Learning => Self::Learning,
             ShortWhy::Unavailable => Self::Unavailable,
             ShortWhy::TooLarge { .. } => Self::TooLarge,

@@ -121,6 +121,8 @@ pub enum ShortWhy {
     Disconnected,
     /// Somebody can be asked, and was, and did not answer in time.
     Unanswered,
+    /// Too many requests wait for it here already.
+    Crowded,
     /// A new leader learns what the one before it lent.
     Learning,
     /// The leader cannot say: it does not know the limit, or not reach its database.

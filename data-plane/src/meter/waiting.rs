@@ -97,10 +97,11 @@ impl Meter {
                 }
                 Next::Wait { until, look } => {
                     if !wait.stand(&mut place, &stopped) {
-                        let short = wait.refuse(*stopped, ShortWhy::Exhausted, Some(SOON));
-                        break Err(short);
-                    }
-                    if let Some(place) = &place {
+                        // Nothing is known of how much is left.
+                        if !wait.goes_on_uncounted(&stopped) {
+                            break Err(wait.refuse(*stopped, ShortWhy::Crowded, Some(SOON)));
+                        }
+                    } else if let Some(place) = &place {
                         let end = look.map_or(until, |it| it.min(until));
                         // Time that is over is seen by looking, too.
                         let _ = timeout_at(end, place.wake.notified()).await;
@@ -153,6 +154,20 @@ impl<'a> Wait<'a> {
             }
         }
         inner.ask_for(cell);
+        true
+    }
+
+    /// Where there is no room in the line: whether it goes on all the same.
+    fn goes_on_uncounted(&mut self, stopped: &Stopped) -> bool {
+        let Some(cell) = &stopped.cell else { return false };
+        let state = cell.lock();
+        if state.is_shadow() {
+            self.found.leave_out(stopped.at);
+        } else if state.has_fallback() {
+            let _ = self.fall_back(stopped.at);
+        } else {
+            return false;
+        }
         true
     }
 
