@@ -195,7 +195,7 @@ async fn an_available_limit_without_a_leader_goes_on_with_its_part_of_what_is_se
     // A tenth of 960, by 16 proxies.
     let (passed, why, wait) = drain().await;
     assert_eq!((passed, why), (6, ShortWhy::Disconnected));
-    assert!((9_990..10_020).contains(&wait.as_millis()), "6 in a minute: {wait:?}");
+    assert_eq!(wait, Duration::from_secs(1), "not ten: the leader may be there by then");
     // Neither a lost session nor an idle hour fills it, but the time does, to its brim.
     meter.on_lost();
     assert_eq!(drain().await.0, 0);

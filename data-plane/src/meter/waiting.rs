@@ -187,10 +187,12 @@ impl<'a> Wait<'a> {
             return Next::Again;
         }
         match stopped.stop {
-            Stop::Fallback(retry_after) if self.meter.inner.is_connected() => {
-                Next::Refuse(ShortWhy::Unanswered, retry_after)
+            Stop::Fallback(refill) => {
+                let connected = self.meter.inner.is_connected();
+                let why = if connected { ShortWhy::Unanswered } else { ShortWhy::Disconnected };
+                // The leader may be there again long before the part set aside has refilled.
+                Next::Refuse(why, Some(refill.map_or(SOON, |it| it.min(SOON))))
             }
-            Stop::Fallback(retry_after) => Next::Refuse(ShortWhy::Disconnected, retry_after),
             Stop::Short(Short::TooLarge { largest_milli }) => {
                 Next::Refuse(ShortWhy::TooLarge { largest_milli }, None)
             }
