@@ -27,6 +27,11 @@ pub(super) struct Found {
 }
 
 impl Found {
+    /// Whether anything can be found out of the limit in this place.
+    pub(super) const fn reaches(at: usize) -> bool {
+        at < MOST_FOUND
+    }
+
     pub(super) fn go_on_with_fallback(&mut self, at: usize) {
         self.fallback |= bit(at);
     }
@@ -43,7 +48,9 @@ impl Found {
     }
 }
 
-/// Nobody has so many limits; of those beyond, nothing is found out.
+/// Of those beyond the first so many, nothing can be found out.
+const MOST_FOUND: usize = 128;
+
 fn bit(at: usize) -> u128 {
     u32::try_from(at).ok().and_then(|it| 1u128.checked_shl(it)).unwrap_or(0)
 }

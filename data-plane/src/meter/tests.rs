@@ -143,6 +143,18 @@ async fn a_trial_whose_leader_is_silent_lets_through_uncounted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn more_limits_than_can_be_kept_apart_refuse_and_do_not_go_round_and_round() {
+    let many: Vec<_> =
+        (1..=129).map(|it| but(&rpm(it, 960), |it| it.mode = Mode::Availability)).collect();
+    let all: Vec<_> = many.iter().collect();
+    let (meter, _time) = by_hand();
+    assert!(ask(&meter, &all[..128]).await.is_ok());
+    let refused = ask(&meter, &all).await.unwrap_err();
+    assert_eq!((refused.limit.id, refused.why), (many[128].id, ShortWhy::Unavailable));
+    assert_eq!(refused.retry_after, Some(Duration::from_secs(1)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_request_above_a_limit_is_told_so_and_asks_nobody() {
     let (limit, one) = (
         tpm(1, 100),

@@ -182,6 +182,9 @@ impl<'a> Wait<'a> {
                 }
             };
         };
+        if !Found::reaches(stopped.at) {
+            return Next::Refuse(ShortWhy::Unavailable, Some(SOON));
+        }
         let state = cell.lock();
         if state.gone {
             return Next::Again;
