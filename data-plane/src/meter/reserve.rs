@@ -2,7 +2,7 @@
 
 use super::{
     Inner,
-    cell::{Cell, State, Stop, Taken, Turn},
+    cell::{Cell, State, Stop, Taken, Turn, is_no},
     queue::Priority,
     reservation::{Part, Verdict, Want},
 };
@@ -97,6 +97,7 @@ impl Inner {
                 waited_ms: asking.waited_ms,
                 verdict: Verdict::Passed,
                 taken: None,
+                late: None,
             });
             if let Some(part) = parts.get_mut(part)
                 && let Err((stop, cell)) = self.take_one(now_us, at, asking, part)
@@ -133,6 +134,7 @@ impl Inner {
         };
         if asking.found.unknown & bit(at) != 0 {
             part.verdict = Verdict::Unknown;
+            part.late = Some(cell);
             return Ok(());
         }
         let mut state = cell.lock();
@@ -152,8 +154,7 @@ impl Inner {
             }
             Err(stop) => {
                 part.before = part.after;
-                let refused =
-                    matches!(stop, Stop::Short(Short::Denied { .. } | Short::TooLarge { .. }));
+                let refused = matches!(stop, Stop::Short(short) if is_no(short));
                 if refused && part.limit.action == Action::Shadow {
                     part.verdict = Verdict::WouldRefuse;
                     return Ok(());

@@ -2,6 +2,7 @@
 
 mod leaks;
 mod stage;
+mod trials;
 mod waits;
 
 use super::*;
@@ -111,35 +112,6 @@ async fn all_limits_or_none_and_the_shortage_says_which() {
             assert_eq!(parts, [Verdict::Passed, Verdict::Refused]);
         })
         .await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_limit_on_trial_counts_and_never_refuses() {
-    let trial = but(&rpm(1, 3), |it| it.action = Action::Shadow);
-    let stage = Stage::new(&[&trial]);
-    stage
-        .run(async {
-            let mut verdicts = Vec::new();
-            for _ in 0..5 {
-                let reservation = ask(&stage.meter, &[&trial]).await.unwrap();
-                verdicts.push(reservation.would_refuse().count());
-                reservation.settle(|_| MILLI);
-            }
-            assert_eq!(verdicts, [0, 0, 0, 1, 1]);
-            let view = stage.meter.standing(&[&trial])[0].1;
-            assert_eq!((view.spent_milli, view.denied), (3 * MILLI, 2));
-        })
-        .await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_trial_whose_leader_is_silent_lets_through_uncounted() {
-    let trial = but(&rpm(1, 3), |it| it.action = Action::Shadow);
-    let stage = Stage::new(&[&trial]);
-    stage.cut.store(true, std::sync::atomic::Ordering::SeqCst);
-    let reservation = stage.run(ask(&stage.meter, &[&trial])).await.unwrap();
-    assert_eq!(reservation.parts()[0].verdict, Verdict::Unknown);
-    assert_eq!(reservation.parts()[0].waited_ms, 50);
 }
 
 #[tokio::test(start_paused = true)]

@@ -157,18 +157,24 @@ impl<'a> Wait<'a> {
         true
     }
 
-    /// Where there is no room in the line: whether it goes on all the same.
+    /// Where there is no room in the line: whether it goes on without standing there.
     fn goes_on_uncounted(&mut self, stopped: &Stopped) -> bool {
         let Some(cell) = &stopped.cell else { return false };
-        let state = cell.lock();
-        if state.is_shadow() {
-            self.found.leave_out(stopped.at);
-        } else if state.has_fallback() {
+        let goes_on = cell.lock().has_fallback();
+        if goes_on {
             let _ = self.fall_back(stopped.at);
-        } else {
-            return false;
         }
-        true
+        goes_on
+    }
+
+    /// A limit on trial delays nobody: what can be said of it only later is counted then.
+    fn try_later(&mut self, cell: &Arc<Cell>, stopped: &Stopped) -> Next {
+        self.found.leave_out(stopped.at);
+        if matches!(stopped.stop, Stop::Short(Short::Ask)) {
+            cell.lock().wish(self.milli(stopped.at));
+            self.meter.inner.ask_for(cell);
+        }
+        Next::Again
     }
 
     fn next(&mut self, stopped: &Stopped) -> Next {
@@ -188,6 +194,10 @@ impl<'a> Wait<'a> {
         let state = cell.lock();
         if state.gone {
             return Next::Again;
+        }
+        if state.is_shadow() {
+            drop(state);
+            return self.try_later(cell, stopped);
         }
         match stopped.stop {
             Stop::Fallback(refill) => {
@@ -220,10 +230,6 @@ impl<'a> Wait<'a> {
                 Some((until_us, why)) => self.no(state, at, until_us, why),
                 None => Next::Wait { until: answer_by, look: self.look(state, stopped) },
             };
-        }
-        if state.is_shadow() {
-            self.found.leave_out(at);
-            return Next::Again;
         }
         if state.has_fallback() && !(behind && connected) {
             return self.fall_back(at);
