@@ -171,6 +171,8 @@ impl State {
                 if let Some(fallback) = &mut self.fallback {
                     fallback.settle(milli, used_milli, now_us);
                 }
+                // The leader hears of it when it is there again.
+                self.purse.spent_beside(used_milli);
             }
         }
     }
