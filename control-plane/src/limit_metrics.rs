@@ -8,9 +8,9 @@ use crate::{
     named::Named,
     publisher::Publisher,
 };
-use domain::limit::words::title;
+use domain::{id::ProxyId, limit::words::title};
 use runtime::Process;
-use std::{fmt::Write as _, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt::Write as _, sync::Arc, time::Duration};
 
 /// So many limits are told of.
 const MOST: usize = 200;
@@ -38,9 +38,12 @@ const AMOUNTS: [Told; 6] = [
         it.reserved_milli
     }),
     ("sluice_control_limit_free", "gauge", "Lent to nobody", |it| it.free_milli),
-    ("sluice_control_limit_denied", "counter", "Requests refused since the leader counts", |it| {
-        it.denied.saturating_mul(1_000)
-    }),
+    (
+        "sluice_control_limit_denied",
+        "gauge",
+        "Requests refused, as proxies told this leader; less again when it forgets who told it",
+        |it| it.denied.saturating_mul(1_000),
+    ),
     (
         "sluice_control_limit_over",
         "gauge",
@@ -60,7 +63,10 @@ pub(crate) async fn tell(lender: Lender, publisher: Arc<Publisher>, process: Pro
     loop {
         process.metrics.supplement(text(&shown(&lender, &publisher).await));
         tokio::select! {
-            () = process.shutdown.draining() => return,
+            () = process.shutdown.draining() => {
+                // Somebody else lends from now on, and tells of it.
+                return process.metrics.supplement(String::new());
+            }
             () = tokio::time::sleep(EVERY) => {}
         }
     }
@@ -97,13 +103,22 @@ fn text(shown: &[Shown]) -> String {
     let name = "sluice_control_limit_lease";
     let _ = writeln!(text, "# HELP {name} What lies ready at a proxy\n# TYPE {name} gauge");
     for Shown { labels, figures } in shown {
-        for held in &figures.held {
-            let level = u64::try_from(held.level_milli).unwrap_or(0);
-            let proxy = held.holder.proxy;
+        for (proxy, level) in ready(figures) {
             let _ = writeln!(text, "{name}{{{labels},proxy=\"{proxy}\"}} {}", units(level));
         }
     }
     text
+}
+
+/// What lies ready at each proxy. One that was restarted may be there twice, until the lease
+/// that it had before is over.
+fn ready(figures: &LimitFigures) -> BTreeMap<ProxyId, u64> {
+    let mut ready = BTreeMap::<_, u64>::new();
+    for held in &figures.held {
+        let sum = ready.entry(held.holder.proxy).or_default();
+        *sum = sum.saturating_add(u64::try_from(held.level_milli).unwrap_or(0));
+    }
+    ready
 }
 
 /// Thousandths as a decimal number.
@@ -120,7 +135,7 @@ fn escaped(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::lender::HeldFigures;
-    use domain::{id::ProxyId, limit::Holder};
+    use domain::limit::Holder;
     use uuid::Uuid;
 
     #[test]
@@ -135,10 +150,12 @@ mod tests {
             spent_milli: 0,
             denied: 0,
         };
+        let holder = Holder { proxy, boot: Uuid::from_u128(1) };
+        let before = HeldFigures { holder, level_milli: 500, ..held };
         let figures = LimitFigures {
             used_milli: 12_345,
             denied: 3,
-            held: vec![held],
+            held: vec![held, before],
             ..LimitFigures::default()
         };
         let labels = format!("limit=\"a\",title=\"{}\"", escaped("key \"b\\\": 1\n"));
@@ -151,7 +168,11 @@ mod tests {
         ] {
             assert!(text.lines().any(|it| it == line), "{line}\n{text}");
         }
-        let lease = format!(",proxy=\"{proxy}\"}} 1.500");
+        let lease = format!(",proxy=\"{proxy}\"}} 2.000");
         assert!(text.lines().any(|it| it.ends_with(&lease)), "{text}");
+        let mut series: Vec<_> = text.lines().filter_map(|it| it.rsplit_once(' ')).collect();
+        series.sort_unstable();
+        series.dedup_by_key(|it| it.0);
+        assert_eq!(series.len(), 2 * 7 + 7, "each once, and HELP and TYPE of each: {text}");
     }
 }

@@ -186,6 +186,8 @@ pub(crate) enum Reason {
     Disconnected,
     /// The control plane did not answer in time.
     Unanswered,
+    /// Too many requests waited already.
+    Crowded,
     /// A new leader still learns what is lent.
     Learning,
     /// What counts it cannot be reached.
@@ -203,6 +205,7 @@ impl Reason {
             ShortWhy::Moving => Self::Moving,
             ShortWhy::Disconnected => Self::Disconnected,
             ShortWhy::Unanswered => Self::Unanswered,
+            ShortWhy::Crowded => Self::Crowded,
             ShortWhy::Learning => Self::Learning,
             ShortWhy::Unavailable => Self::Unavailable,
             ShortWhy::TooLarge { .. } => Self::TooLarge,
@@ -272,12 +275,12 @@ impl Record {
     }
 
     /// What the caller's limits were charged.
-    pub(crate) fn charged_caller(&self, used: impl Fn(&Limit) -> u64) {
+    pub(crate) fn charged_caller(&self, used: impl Fn(&Limit, u64) -> u64) {
         charge(&mut self.story().limits, used);
     }
 
     /// What the limits of the target that was looked at last were charged.
-    pub(crate) fn charged_target(&self, used: impl Fn(&Limit) -> u64) {
+    pub(crate) fn charged_target(&self, used: impl Fn(&Limit, u64) -> u64) {
         if let Some(look) = self.story().looks.last_mut() {
             charge(&mut look.limits, used);
         }
@@ -293,10 +296,12 @@ impl Record {
     }
 }
 
-fn charge(limits: &mut [Said], used: impl Fn(&Limit) -> u64) {
+fn charge(limits: &mut [Said], used: impl Fn(&Limit, u64) -> u64) {
     for said in limits {
         said.settled_milli = match said.verdict {
-            Verdict::Taken | Verdict::Waited | Verdict::WouldRefuse => Some(used(&said.limit)),
+            Verdict::Taken | Verdict::Waited | Verdict::WouldRefuse => {
+                Some(used(&said.limit, said.asked_milli))
+            }
             Verdict::Refused(_) | Verdict::Skipped => None,
         };
     }
@@ -361,7 +366,7 @@ mod tests {
         let id = RequestId::from_uuid(Uuid::from_u128(1));
         assert_eq!(explainer.find(id).unwrap().status, 0);
         record.said(vec![Said::never(limit(), 9_000, Reason::TooLarge)]);
-        record.charged_caller(|_| 1);
+        record.charged_caller(|_, _| 1);
         record.ended(400);
         let words = explainer.find(id).unwrap();
         assert_eq!((words.status, words.received_at.unwrap().nanos), (400, 500_000_000));

@@ -183,8 +183,8 @@ impl Teller {
         let rates = grants.grants.iter().filter_map(|it| it.denied);
         let windows = grants.chunks.iter().filter_map(|it| it.denied);
         rates.chain(windows).for_each(|it| metrics::limit_denied(it.why));
-        // Whoever reads too slowly asks again; what was lent meanwhile is lost to everybody
-        // until its lease ends.
+        // Whoever reads too slowly speaks again: what was lent and not confirmed is sent once
+        // more with the answer.
         if via.try_send((holder, grants)).is_err() {
             metrics::grants_dropped();
         }

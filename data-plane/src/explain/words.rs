@@ -111,6 +111,7 @@ impl Reason {
             }
             Self::Disconnected => "the control plane could not be reached",
             Self::Unanswered => "the control plane did not answer in time",
+            Self::Crowded => "too many requests waited for it on this proxy",
             Self::Learning => "a new leader learned what was lent",
             Self::Unavailable => "what counts it could not be reached",
             Self::TooLarge => "the request is larger than it ever lets through",

@@ -10,17 +10,31 @@ use domain::{
 };
 use std::sync::Arc;
 
+/// What limits are charged for a request, or for one attempt at it.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Charge {
+    /// Nobody has even heard of it.
+    Nothing,
+    /// What it used.
+    Used(Tokens),
+    /// It was sent, and nobody knows what it used: all that was reserved. Charged less, who
+    /// always hangs up before the answer would use a provider and no limit.
+    Reserved,
+}
+
 /// What a request holds. Each reservation is settled once: it is taken out for that.
 pub(super) struct Held {
     passage: Option<Passage>,
     /// For the attempt that is being made.
     turn: Turn,
+    /// Of an attempt that failed it is not known what it used.
+    unknown: bool,
     record: Arc<Record>,
 }
 
 impl Held {
     pub(super) fn new(passage: Option<Passage>, record: Arc<Record>) -> Self {
-        Self { passage, turn: Turn::default(), record }
+        Self { passage, turn: Turn::default(), unknown: false, record }
     }
 
     /// What was asked of the caller's limits.
@@ -33,32 +47,37 @@ impl Held {
         self.turn = turn;
     }
 
-    /// The attempt is over, and used `tokens` of the account. `None`: the account has not
-    /// even heard of it.
-    pub(super) fn end_attempt(&mut self, tokens: Option<Tokens>) {
-        let Some(reservation) = self.turn.reservation.take() else { return };
-        let used = used(tokens, self.turn.price);
-        self.record.charged_target(&used);
-        reservation.settle(used);
+    /// The attempt is over, and no answer came of it. Its account is charged for it alone.
+    pub(super) fn failed(&mut self, charge: Charge) {
+        self.unknown |= matches!(charge, Charge::Reserved);
+        self.end_attempt(charge);
     }
 
-    /// The request is over, and used `tokens`. `None`: nobody was asked, which uses nothing.
-    pub(super) fn end(&mut self, status: u16, tokens: Option<Tokens>) {
-        self.end_attempt(tokens);
+    fn end_attempt(&mut self, charge: Charge) {
+        let Some(reservation) = self.turn.reservation.take() else { return };
+        let charged = charged(charge, self.turn.price);
+        self.record.charged_target(&charged);
+        reservation.charge(charged);
+    }
+
+    /// The request is over. `failed`: no attempt at it was answered.
+    pub(super) fn end(&mut self, status: u16, charge: Charge, failed: bool) {
+        self.end_attempt(charge);
         self.record.ended(status);
-        self.end_caller(tokens);
+        let unknown = failed && self.unknown;
+        self.end_caller(if unknown { Charge::Reserved } else { charge });
     }
 
     /// The request goes nowhere.
     pub(super) fn withdraw(&mut self) {
-        self.end_caller(None);
+        self.end_caller(Charge::Nothing);
     }
 
-    fn end_caller(&mut self, tokens: Option<Tokens>) {
+    fn end_caller(&mut self, charge: Charge) {
         let Some(Passage { reservation, demand: _ }) = self.passage.take() else { return };
-        let used = used(tokens, self.turn.price);
-        self.record.charged_caller(&used);
-        reservation.settle(used);
+        let charged = charged(charge, self.turn.price);
+        self.record.charged_caller(&charged);
+        reservation.charge(charged);
     }
 
     pub(super) fn became(&self, verdict: LookVerdict) {
@@ -66,6 +85,12 @@ impl Held {
     }
 }
 
-fn used(tokens: Option<Tokens>, price: Option<Price>) -> impl Fn(&Limit) -> u64 {
-    move |limit| tokens.map_or(0, |it| used_milli(limit, it, price))
+/// What each limit is charged that was asked for so much, in thousandths of its unit.
+fn charged(charge: Charge, price: Option<Price>) -> impl Fn(&Limit, u64) -> u64 {
+    move |limit, asked_milli| match charge {
+        Charge::Nothing => 0,
+        Charge::Used(tokens) => used_milli(limit, tokens, price),
+        // Of seats and of tokens of one request nothing is ever used up.
+        Charge::Reserved => limit.rule.measure().map_or(0, |_| asked_milli),
+    }
 }

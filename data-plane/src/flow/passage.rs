@@ -86,7 +86,7 @@ impl Turn {
     pub(super) fn give_back(self, record: &Record) {
         record.became(LookVerdict::KeptForLast(Reluctance::Threshold));
         if let Some(reservation) = self.reservation {
-            record.charged_target(|_| 0);
+            record.charged_target(|_, _| 0);
             reservation.undo();
         }
     }
@@ -97,7 +97,7 @@ impl Turn {
     pub(super) fn does_not_fit(self, record: &Record) {
         record.became(LookVerdict::Unsayable);
         if let Some(reservation) = self.reservation {
-            record.charged_target(|_| 0);
+            record.charged_target(|_, _| 0);
             reservation.undo();
         }
     }
@@ -197,6 +197,7 @@ fn refusal(shortage: Shortage) -> Refusal {
         }
         ShortWhy::Disconnected
         | ShortWhy::Unanswered
+        | ShortWhy::Crowded
         | ShortWhy::Learning
         | ShortWhy::Unavailable => uncounted(limit, why, retry_after),
     }
@@ -215,6 +216,7 @@ const fn because(why: ShortWhy) -> &'static str {
         }
         ShortWhy::Disconnected => "the control plane cannot be reached",
         ShortWhy::Unanswered => "the control plane did not answer in time",
+        ShortWhy::Crowded => "too many requests wait for it already",
         ShortWhy::Learning => "the control plane has just started and learns what is in use",
         ShortWhy::Exhausted | ShortWhy::Unavailable | ShortWhy::TooLarge { .. } => {
             "the control plane cannot reach what counts it"

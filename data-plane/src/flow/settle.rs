@@ -1,7 +1,12 @@
 //! What a request used, written down exactly once: by whoever sees its end, or by the
 //! drop of the guard when nobody does.
 
-use super::{admit::Admission, charge::Held, passage::Turn, receive::Ask};
+use super::{
+    admit::Admission,
+    charge::{Charge, Held},
+    passage::Turn,
+    receive::Ask,
+};
 use crate::{
     access_log::{self, millis},
     explain::{LookVerdict, Record},
@@ -151,12 +156,12 @@ impl Settlement {
             draft.stage = Stage::Failed;
             draft.waited = draft.waited.saturating_add(waited);
             draft.held.became(LookVerdict::Failed(failure));
-            draft.held.end_attempt(match failure {
+            draft.held.failed(match failure {
                 // It has not even heard of the request.
-                Failure::Connect => None,
-                Failure::Status(_) => Some(Tokens::default()),
+                Failure::Connect => Charge::Nothing,
+                Failure::Status(_) => Charge::Used(Tokens::default()),
                 Failure::FirstByteTimeout | Failure::Broken => {
-                    Some(tokens(draft.operation, Used::Unknown, &draft.input).0)
+                    charge(draft.operation, Used::Unknown, Tokens::default())
                 }
             });
         }
@@ -231,7 +236,8 @@ impl Settlement {
         let Some((seat, model)) = draft.asked else { return };
         let duration = draft.started.elapsed();
         let (tokens, estimated) = tokens(draft.operation, used, &draft.input);
-        draft.held.end(status, Some(tokens));
+        let failed = matches!(used, Used::Nothing);
+        draft.held.end(status, charge(draft.operation, used, tokens), failed);
         let record = UsageRecord {
             request: draft.request,
             started_at: draft.started_at,
@@ -289,6 +295,23 @@ fn tokens(operation: Operation, used: Used, input: &Guess) -> (Tokens, bool) {
             None => seen.tokens_or_estimate(input.tokens()),
         },
     }
+}
+
+/// What limits are charged for it, `tokens` being what it used as far as is known.
+const fn charge(operation: Operation, used: Used, tokens: Tokens) -> Charge {
+    match (operation, used) {
+        (Operation::CountTokens, _) | (_, Used::Nothing) => Charge::Used(tokens),
+        (_, Used::Unknown) => Charge::Reserved,
+        (_, Used::Seen(seen)) if nothing_is_known(&seen) => Charge::Reserved,
+        (_, Used::Seen(_)) => Charge::Used(tokens),
+    }
+}
+
+/// An answer of which only its head came: what is thought before the first word is told by
+/// nobody, and paid for.
+const fn nothing_is_known(seen: &Seen) -> bool {
+    let heard = seen.first_content || seen.output_estimate > 0;
+    seen.tokens.is_none() && !heard && !seen.finished && !seen.errored
 }
 
 /// Who has to act.

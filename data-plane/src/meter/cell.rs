@@ -86,6 +86,15 @@ fn lent(limit: &Limit, supply: Supply) -> Supply {
     }
 }
 
+/// Whether it is a no that the limit itself says: not that nobody knows.
+pub(super) const fn is_no(short: Short) -> bool {
+    match short {
+        Short::Denied { why, .. } => matches!(why, Why::Exhausted | Why::Moving),
+        Short::TooLarge { .. } => true,
+        Short::Ask => false,
+    }
+}
+
 impl Cell {
     pub(super) fn new(limit: Arc<Limit>, supply: Supply, incarnation: u32, now_us: u64) -> Self {
         let of = LeaseOf { limit: limit.id, generation: limit.generation };
@@ -162,6 +171,8 @@ impl State {
                 if let Some(fallback) = &mut self.fallback {
                     fallback.settle(milli, used_milli, now_us);
                 }
+                // The leader hears of it when it is there again.
+                self.purse.spent_beside(used_milli);
             }
         }
     }
@@ -206,6 +217,43 @@ impl State {
         Some(number)
     }
 
+    /// So much is wanted for a request that does not wait for it.
+    pub(super) fn wish(&mut self, milli: u64) {
+        if self.queue.get_or_insert_default().wish(milli) {
+            self.purse.want(milli);
+        }
+    }
+
+    /// What is wanted for those who did not wait was answered, or nobody can be asked.
+    fn forget_wishes(&mut self) {
+        let Some(queue) = &mut self.queue else { return };
+        for milli in queue.take_wishes() {
+            self.purse.unwant(milli);
+        }
+        if queue.is_idle() {
+            self.queue = None;
+        }
+    }
+
+    /// Counts what a request used that went on before anybody could say, as if it came now.
+    /// Says whether it would be refused now.
+    pub(super) fn count_late(&mut self, now_us: u64, milli: u64) -> bool {
+        if self.gone {
+            return false;
+        }
+        match self.purse.take(now_us, milli) {
+            Ok(hold) => {
+                self.purse.settle(now_us, hold, milli);
+                false
+            }
+            Err(short) if is_no(short) => {
+                self.purse.refused(now_us, milli);
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
     /// Tried in vain, and waits on.
     pub(super) fn missed(&mut self, number: u64) {
         if let Some(queue) = &mut self.queue {
@@ -217,7 +265,7 @@ impl State {
         self.purse.unwant(milli);
         if let Some(queue) = &mut self.queue {
             queue.leave(number);
-            if queue.len() == 0 {
+            if queue.is_idle() {
                 self.queue = None;
                 return;
             }
@@ -255,7 +303,12 @@ impl State {
 
     /// Applies what the leader says.
     pub(super) fn hear(&mut self, now_us: u64, head: Head, word: Word<'_>) {
-        match self.purse.hear(now_us, head, word) {
+        let applied = self.purse.hear(now_us, head, word);
+        match applied {
+            Applied::Granted | Applied::Denied(_) | Applied::Reset => self.forget_wishes(),
+            Applied::Unchanged | Applied::Ignored => {}
+        }
+        match applied {
             Applied::Granted => {
                 self.call(now_us);
                 self.call_first();
@@ -278,6 +331,7 @@ impl State {
     /// No leader is heard: who waits for its answer need not.
     pub(super) fn on_lost(&mut self, now_us: u64) {
         self.purse.on_lost(now_us);
+        self.forget_wishes();
         if let Some(queue) = &mut self.queue {
             queue.call_all();
         }
@@ -301,6 +355,7 @@ impl State {
 
     /// Gives up what is held, with the next letter.
     pub(super) fn release(&mut self) {
+        self.forget_wishes();
         self.purse.release();
     }
 

@@ -106,6 +106,14 @@ impl Purse {
         either!(self, it => it.settle(now_us, hold, used_milli));
     }
 
+    /// Of a window nothing is set aside to be spent beside it.
+    pub(super) const fn spent_beside(&mut self, milli: u64) {
+        match self {
+            Self::Lease(lease) => lease.spent_beside(milli),
+            Self::Chunk(_) => {}
+        }
+    }
+
     pub(super) fn refused(&mut self, now_us: u64, milli: u64) {
         either!(self, it => it.refused(now_us, milli));
     }

@@ -10,6 +10,9 @@ use tokio::sync::Notify;
 /// Most that wait for one limit on one proxy.
 pub(super) const LONGEST: usize = 1_024;
 
+/// Most that is wanted at once for requests that do not wait.
+const MOST_WISHES: usize = 64;
+
 /// Whose turn comes first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Priority {
@@ -26,6 +29,8 @@ pub(super) struct Queue {
     normal: VecDeque<Waiter>,
     low: VecDeque<Waiter>,
     numbers: u64,
+    /// What is wanted for requests that went on without.
+    wishes: Vec<u64>,
 }
 
 #[derive(Debug)]
@@ -39,6 +44,24 @@ struct Waiter {
 impl Queue {
     pub(super) fn len(&self) -> usize {
         self.normal.len().saturating_add(self.low.len())
+    }
+
+    /// Whether nobody waits, and nothing is wanted.
+    pub(super) fn is_idle(&self) -> bool {
+        self.len() == 0 && self.wishes.is_empty()
+    }
+
+    /// So much is wanted by one who does not wait. Says whether it is noted.
+    pub(super) fn wish(&mut self, milli: u64) -> bool {
+        let noted = self.wishes.len() < MOST_WISHES;
+        if noted {
+            self.wishes.push(milli);
+        }
+        noted
+    }
+
+    pub(super) fn take_wishes(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.wishes)
     }
 
     /// Whether a newcomer of this class would overtake somebody.

@@ -25,7 +25,8 @@ pub enum Verdict {
     Fallback,
     /// It only reports, and would not have let it through.
     WouldRefuse,
-    /// It only reports, and nobody could say: it was not counted.
+    /// It only reports, and nobody could say at once: what it used is counted at its end, if
+    /// somebody can then.
     Unknown,
     /// It did not let it through.
     Refused,
@@ -47,6 +48,8 @@ pub struct Part {
     /// What it said.
     pub verdict: Verdict,
     pub(super) taken: Option<(Arc<Cell>, Taken)>,
+    /// It went on before anybody could say: it is counted at its end.
+    pub(super) late: Option<Arc<Cell>>,
 }
 
 /// What a request holds of all its limits. It is settled once; dropped, all of it counts
@@ -75,8 +78,13 @@ impl Reservation {
     }
 
     /// Settles with what was really used of each limit, in thousandths of its unit.
-    pub fn settle(mut self, used_milli: impl Fn(&Limit) -> u64) {
-        self.settle_all(|part| used_milli(&part.limit));
+    pub fn settle(self, used_milli: impl Fn(&Limit) -> u64) {
+        self.charge(|limit, _| used_milli(limit));
+    }
+
+    /// Settles with what each limit is charged that was asked for so much, in thousandths.
+    pub fn charge(mut self, charged_milli: impl Fn(&Limit, u64) -> u64) {
+        self.settle_all(|part| charged_milli(&part.limit, part.asked_milli));
     }
 
     /// Gives everything back: nothing was used.
@@ -91,13 +99,19 @@ impl Reservation {
                 let used_milli = used_milli(part);
                 cell.lock().settle(now_us, taken, used_milli);
             }
+            if let Some(cell) = part.late.take() {
+                let used_milli = used_milli(part);
+                if 0 < used_milli && cell.lock().count_late(now_us, used_milli) {
+                    self.inner.metrics.would_refuse();
+                }
+            }
         }
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        if self.parts.iter().any(|it| it.taken.is_some()) {
+        if self.parts.iter().any(|it| it.taken.is_some() || it.late.is_some()) {
             self.inner.metrics.unsettled();
             self.settle_all(|part| part.asked_milli);
         }
@@ -116,6 +130,8 @@ pub enum ShortWhy {
     Disconnected,
     /// Somebody can be asked, and was, and did not answer in time.
     Unanswered,
+    /// Too many requests wait for it here already.
+    Crowded,
     /// A new leader learns what the one before it lent.
     Learning,
     /// The leader cannot say: it does not know the limit, or not reach its database.

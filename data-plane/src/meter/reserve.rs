@@ -2,7 +2,7 @@
 
 use super::{
     Inner,
-    cell::{Cell, State, Stop, Taken, Turn},
+    cell::{Cell, State, Stop, Taken, Turn, is_no},
     queue::Priority,
     reservation::{Part, Verdict, Want},
 };
@@ -27,6 +27,11 @@ pub(super) struct Found {
 }
 
 impl Found {
+    /// Whether anything can be found out of the limit in this place.
+    pub(super) const fn reaches(at: usize) -> bool {
+        at < MOST_FOUND
+    }
+
     pub(super) fn go_on_with_fallback(&mut self, at: usize) {
         self.fallback |= bit(at);
     }
@@ -43,7 +48,9 @@ impl Found {
     }
 }
 
-/// Nobody has so many limits; of those beyond, nothing is found out.
+/// Of those beyond the first so many, nothing can be found out.
+const MOST_FOUND: usize = 128;
+
 fn bit(at: usize) -> u128 {
     u32::try_from(at).ok().and_then(|it| 1u128.checked_shl(it)).unwrap_or(0)
 }
@@ -90,6 +97,7 @@ impl Inner {
                 waited_ms: asking.waited_ms,
                 verdict: Verdict::Passed,
                 taken: None,
+                late: None,
             });
             if let Some(part) = parts.get_mut(part)
                 && let Err((stop, cell)) = self.take_one(now_us, at, asking, part)
@@ -126,6 +134,7 @@ impl Inner {
         };
         if asking.found.unknown & bit(at) != 0 {
             part.verdict = Verdict::Unknown;
+            part.late = Some(cell);
             return Ok(());
         }
         let mut state = cell.lock();
@@ -145,8 +154,7 @@ impl Inner {
             }
             Err(stop) => {
                 part.before = part.after;
-                let refused =
-                    matches!(stop, Stop::Short(Short::Denied { .. } | Short::TooLarge { .. }));
+                let refused = matches!(stop, Stop::Short(short) if is_no(short));
                 if refused && part.limit.action == Action::Shadow {
                     part.verdict = Verdict::WouldRefuse;
                     return Ok(());

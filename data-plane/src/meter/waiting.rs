@@ -97,10 +97,11 @@ impl Meter {
                 }
                 Next::Wait { until, look } => {
                     if !wait.stand(&mut place, &stopped) {
-                        let short = wait.refuse(*stopped, ShortWhy::Exhausted, Some(SOON));
-                        break Err(short);
-                    }
-                    if let Some(place) = &place {
+                        // Nothing is known of how much is left.
+                        if !wait.goes_on_uncounted(&stopped) {
+                            break Err(wait.refuse(*stopped, ShortWhy::Crowded, Some(SOON)));
+                        }
+                    } else if let Some(place) = &place {
                         let end = look.map_or(until, |it| it.min(until));
                         // Time that is over is seen by looking, too.
                         let _ = timeout_at(end, place.wake.notified()).await;
@@ -156,6 +157,26 @@ impl<'a> Wait<'a> {
         true
     }
 
+    /// Where there is no room in the line: whether it goes on without standing there.
+    fn goes_on_uncounted(&mut self, stopped: &Stopped) -> bool {
+        let Some(cell) = &stopped.cell else { return false };
+        let goes_on = cell.lock().has_fallback();
+        if goes_on {
+            let _ = self.fall_back(stopped.at);
+        }
+        goes_on
+    }
+
+    /// A limit on trial delays nobody: what can be said of it only later is counted then.
+    fn try_later(&mut self, cell: &Arc<Cell>, stopped: &Stopped) -> Next {
+        self.found.leave_out(stopped.at);
+        if matches!(stopped.stop, Stop::Short(Short::Ask)) {
+            cell.lock().wish(self.milli(stopped.at));
+            self.meter.inner.ask_for(cell);
+        }
+        Next::Again
+    }
+
     fn next(&mut self, stopped: &Stopped) -> Next {
         let Some(cell) = stopped.cell.as_ref() else {
             return match stopped.stop {
@@ -167,15 +188,24 @@ impl<'a> Wait<'a> {
                 }
             };
         };
+        if !Found::reaches(stopped.at) {
+            return Next::Refuse(ShortWhy::Unavailable, Some(SOON));
+        }
         let state = cell.lock();
         if state.gone {
             return Next::Again;
         }
+        if state.is_shadow() {
+            drop(state);
+            return self.try_later(cell, stopped);
+        }
         match stopped.stop {
-            Stop::Fallback(retry_after) if self.meter.inner.is_connected() => {
-                Next::Refuse(ShortWhy::Unanswered, retry_after)
+            Stop::Fallback(refill) => {
+                let connected = self.meter.inner.is_connected();
+                let why = if connected { ShortWhy::Unanswered } else { ShortWhy::Disconnected };
+                // The leader may be there again long before the part set aside has refilled.
+                Next::Refuse(why, Some(refill.map_or(SOON, |it| it.min(SOON))))
             }
-            Stop::Fallback(retry_after) => Next::Refuse(ShortWhy::Disconnected, retry_after),
             Stop::Short(Short::TooLarge { largest_milli }) => {
                 Next::Refuse(ShortWhy::TooLarge { largest_milli }, None)
             }
@@ -200,10 +230,6 @@ impl<'a> Wait<'a> {
                 Some((until_us, why)) => self.no(state, at, until_us, why),
                 None => Next::Wait { until: answer_by, look: self.look(state, stopped) },
             };
-        }
-        if state.is_shadow() {
-            self.found.leave_out(at);
-            return Next::Again;
         }
         if state.has_fallback() && !(behind && connected) {
             return self.fall_back(at);

@@ -3,10 +3,10 @@
 
 use crate::{
     limits::{n, of_key, rpm, tpm},
-    stage::{ANSWER, CHAT, EVENTS, Plan, Stage, body, eventually, limit},
+    stage::{ANSWER, CHAT, EVENTS, Plan, Stage, body, eventually, id, limit},
     upstream::{Step, chunk, json, stream_head},
 };
-use domain::catalog::{Measure, Operation, Period, Rule, Weights};
+use domain::catalog::{Measure, Operation, Period, Rule, Subject, Weights};
 use std::time::Duration;
 
 async fn stage(rules: impl IntoIterator<Item = Rule>) -> Stage {
@@ -111,9 +111,84 @@ async fn timeouts_of_the_provider_leave_no_seat_and_no_token_reserved() {
         body(response).await;
         stage.records(round).await;
         assert_eq!((stage.used_and_reserved(1).1, stage.used_and_reserved(2).1), (0, 0));
+        // Charged is not reserved: it refills, and whoever timed out may have worked.
+        let charged = stage.used_and_reserved(2).0;
+        let each = charged / round;
+        assert!((4_096_000..4_200_000).contains(&each), "round {round}: {charged}");
     }
     stage.main.then_json(200, ANSWER);
     assert_eq!(stage.chat().await.status(), 200);
+}
+
+/// What is reserved of a limit in tokens while the upstream says nothing.
+async fn reserved(stage: &Stage, number: u128) -> u64 {
+    let is_reserved = || 0 < stage.used_and_reserved(number).1;
+    eventually("it is reserved", is_reserved).await;
+    stage.used_and_reserved(number).1
+}
+
+#[tokio::test]
+async fn a_caller_that_leaves_before_the_answer_is_charged_what_was_reserved() {
+    let mut plan = Plan::new().await;
+    plan.limits = vec![
+        limit(1, of_key(), tpm(100_000)),
+        limit(2, Subject::Account(id(1)), tpm(100_000)),
+        limit(3, of_key(), rpm(10)),
+        limit(4, of_key(), Rule::InFlight { most: n(1) }),
+    ];
+    let stage = plan.start().await;
+    for (round, steps) in [
+        (1u64, vec![Step::Stall]),
+        // A head says nothing of what is thought behind it.
+        (2, vec![Step::Send(stream_head()), Step::Send(chunk(EVENTS[0])), Step::Stall]),
+    ] {
+        let before = stage.used_and_reserved(1).0;
+        stage.main.then(steps);
+        let calling = async {
+            let mut response = stage.stream().await;
+            while response.chunk().await.unwrap().is_some() {}
+        };
+        let (caller, account) = tokio::select! {
+            () = calling => panic!("the upstream says nothing"),
+            them = async {
+                eventually("asked", || stage.main.got().len() as u64 == round).await;
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                (reserved(&stage, 1).await, reserved(&stage, 2).await)
+            } => them,
+        };
+        assert!(4_000_000 < caller && 4_000_000 < account, "{caller} {account}");
+        stage.records(round).await;
+        let used = [1, 2].map(|it| stage.used_and_reserved(it));
+        assert_eq!(used, [(before + caller, 0), (before + account, 0)], "round {round}");
+        assert_eq!(stage.used_and_reserved(3), (round * 1_000, 0));
+        assert_eq!(stage.used_and_reserved(4).1, 0, "the seat is free");
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_that_timed_out_is_charged_where_it_was_made() {
+    let mut plan = Plan::new().await;
+    plan.limits = vec![
+        limit(1, of_key(), tpm(100_000)),
+        limit(2, Subject::Account(id(1)), tpm(100_000)),
+        limit(3, Subject::Account(id(2)), tpm(100_000)),
+    ];
+    plan.accounts[0].client.first_byte_timeout_ms = 50;
+    let stage = plan.start().await;
+    stage.main.then(vec![Step::Stall]);
+    stage.spare.then_json(200, ANSWER);
+    body(stage.chat().await).await;
+    stage.records(1).await;
+    let main = stage.used_and_reserved(2);
+    assert!(4_096_000 < main.0 && main.1 == 0, "{main:?}");
+    assert_eq!([stage.used_and_reserved(1), stage.used_and_reserved(3)], [(12_000, 0); 2]);
+    // Nobody answered: what the first one did is still not known.
+    stage.main.then(vec![Step::Stall]);
+    stage.spare.then_json(500, "{}");
+    assert_eq!(stage.chat().await.status(), 500);
+    stage.records(2).await;
+    assert_eq!(stage.used_and_reserved(1), (12_000 + main.0, 0));
+    assert_eq!(stage.used_and_reserved(3), (12_000, 0));
 }
 
 #[tokio::test]

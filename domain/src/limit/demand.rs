@@ -113,7 +113,7 @@ pub fn demand(limits: &[&Limit], estimate: &Estimate) -> Result<Demand, Unfit> {
 
 /// What a request really used of a limit, in thousandths of its unit. Of what runs at
 /// the same time nothing is used up, and neither is it of tokens per request. Without a
-/// price, money cannot be counted and is 0 here: then charge what was reserved.
+/// price, money cannot be counted and is 0 here: only a limit on trial lets that through.
 pub fn used_milli(limit: &Limit, tokens: Tokens, price: Option<Price>) -> u64 {
     let cost = price.map_or(0, |it| it.cost_nanousd(tokens));
     limit.rule.measure().map_or(0, |it| take_milli(it, tokens, cost))

@@ -103,8 +103,12 @@ fn what_is_called_in_and_does_not_come_is_waited_for_no_longer_than_a_request_wa
     bench.now_us += 1_000;
     let denied = bench.leader.hurry(bench.now_us).remove(0).1;
     let Some(Applied::Denied(denied)) = bench.down(1, &denied) else { panic!("{denied:?}") };
-    assert!(denied.retry_us <= 20_000, "{denied:?}");
+    // From now on it is told when the pool refills, however often it asks.
+    assert_eq!(denied.retry_us, 3_000_000);
     assert!(!bench.leader.is_awaited());
+    bench.now_us += 100_000;
+    let Some(Applied::Denied(denied)) = bench.talk(1) else { panic!("it is held back again") };
+    assert!(2_900_000 <= denied.retry_us, "{denied:?}");
 }
 
 #[test]

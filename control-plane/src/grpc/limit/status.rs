@@ -69,7 +69,7 @@ impl Desk {
         let active = self.lender.figures(Wanted::Ids).await;
         let ids: Vec<_> = match (&active, asked.with_idle) {
             (_, true) => newest.snapshot.catalog().limits.iter().map(|it| it.id).collect(),
-            (Some(active), false) => active.limits.iter().filter_map(|it| it.id).collect(),
+            (Some(active), false) => active.ids.clone(),
             (None, false) => Vec::new(),
         };
         let most = usize::try_from(page.limit).unwrap_or(usize::MAX);

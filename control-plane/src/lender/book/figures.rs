@@ -5,7 +5,11 @@ use crate::{lender::Wanted, store::Claim};
 use domain::{
     catalog::Limit,
     id::LimitId,
-    limit::{Holder, LeaseOf, lease::leader::Leader, supply::Supply},
+    limit::{
+        Holder, LeaseOf,
+        lease::{leader::Leader, status::Glance},
+        supply::Supply,
+    },
     time::Timestamp,
 };
 use std::cmp::Reverse;
@@ -21,7 +25,9 @@ pub(crate) struct Figures {
     pub(crate) learning: bool,
     /// Whether the database backs it now.
     pub(crate) database_ok: bool,
-    /// Limits, by id: which are in use, or those that were asked for and are in use.
+    /// Which limits are in use, if that was asked.
+    pub(crate) ids: Vec<LimitId>,
+    /// Those that were asked for and are in use.
     pub(crate) limits: Vec<LimitFigures>,
 }
 
@@ -101,25 +107,38 @@ pub(crate) struct HeldFigures {
 impl Book {
     /// How the wanted limits are doing.
     pub(in crate::lender) fn figures(&self, now: Now, wanted: &Wanted) -> Figures {
-        let limits = match wanted {
-            Wanted::Ids => self.active.keys().map(|id| only_id(*id)).collect(),
-            Wanted::Of(ids) => {
-                ids.iter().filter_map(|it| self.active.get(it)).map(|it| self.of(now, it)).collect()
-            }
+        let of = |id: &LimitId| self.active.get(id).map(|it| self.of(now, it));
+        let (mut ids, mut limits) = (Vec::new(), Vec::new());
+        match wanted {
+            Wanted::Ids => ids.extend(self.active.keys()),
+            Wanted::Of(wanted) => limits.extend(wanted.iter().filter_map(of)),
             Wanted::Fullest(most) => {
-                let mut all: Vec<_> = self.active.values().map(|it| self.of(now, it)).collect();
-                all.sort_unstable_by_key(|it| (Reverse(it.used_ppm), it.id));
-                all.truncate(*most);
-                all
+                limits.extend(self.fullest(now, *most).iter().filter_map(of));
             }
-        };
+        }
         Figures {
             claim: self.term.claim,
             since: self.term.since,
             learning: self.leader.is_learning(now.us),
             database_ok: self.term.database_ok(),
+            ids,
             limits,
         }
+    }
+
+    /// So many limits in use: first those of which too much was let through, then the fullest.
+    fn fullest(&self, now: Now, most: usize) -> Vec<LimitId> {
+        let rank = |(id, active): (&LimitId, &Active)| {
+            let it = glance(&self.leader, now, active).unwrap_or_default();
+            (Reverse(0 < it.over_milli), Reverse(it.used_ppm), *id)
+        };
+        let mut all: Vec<_> = self.active.iter().map(rank).collect();
+        if most < all.len() {
+            let _ = all.select_nth_unstable(most);
+            all.truncate(most);
+        }
+        all.sort_unstable();
+        all.into_iter().map(|(_, _, id)| id).collect()
     }
 
     fn of(&self, now: Now, active: &Active) -> LimitFigures {
@@ -136,8 +155,12 @@ impl Book {
     }
 }
 
-fn only_id(id: LimitId) -> LimitFigures {
-    LimitFigures { id: Some(id), ..LimitFigures::default() }
+/// How full a limit is, without a look at each who holds something of it.
+pub(super) fn glance(leader: &Leader, now: Now, active: &Active) -> Option<Glance> {
+    match &active.lent {
+        Lent::Lease => leader.glance(now.us, active.of),
+        Lent::Window(windowed) => Some(windowed.glance(now)),
+    }
 }
 
 /// How a limit is doing that is lent by leases.
@@ -195,7 +218,7 @@ pub(super) fn window(windowed: &Windowed, now: Now) -> LimitFigures {
         used_ppm: status.used_ppm,
         denied: status.denied,
         // What requests used beyond what they had reserved, when nothing was left to pay it.
-        over_milli: windowed.over_milli(&status),
+        over_milli: windowed.over_milli(),
         window_ends_ms: windowed.ends_ms(),
         held,
         ..LimitFigures::default()

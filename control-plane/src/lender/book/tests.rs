@@ -1,4 +1,5 @@
 use super::*;
+use crate::lender::Wanted;
 use domain::{
     catalog::{Action, CalendarPeriod, Catalog, Measure, Mode, Period, Rule, Subject},
     id::ProxyId,
@@ -137,6 +138,42 @@ fn nobody_is_answered_before_it_is_recorded() {
     let mut out = Out::default();
     book.hear(now(SECOND), other.holder, other.say(SECOND, false), &mut out);
     assert!(matches!(out.errands[..], [Errand::Record(it)] if it == other.holder));
+}
+
+#[test]
+fn those_let_through_too_much_are_told_of_first_and_then_the_fullest() {
+    let mut book = book(4);
+    let mut proxy = Proxy::new(1, 4);
+    let mut out = Out::default();
+    book.greet(now(SECOND), proxy.holder, &mut out);
+    book.done(now(SECOND), Done::Recorded(vec![proxy.holder]), &mut out);
+    proxy.take(SECOND, &out);
+    let mut us = SECOND;
+    let talk = |book: &mut Book, proxy: &mut Proxy, us: &mut u64| {
+        *us += 1_000;
+        let mut out = Out::default();
+        book.hear(now(*us), proxy.holder, proxy.say(*us, false), &mut out);
+        proxy.take(*us, &out);
+    };
+    proxy.spend(us);
+    talk(&mut book, &mut proxy, &mut us);
+    talk(&mut book, &mut proxy, &mut us);
+    // One used a little, one much, and one more than it may have.
+    for (at, used) in [(1, 2_000), (2, 9_000_000), (3, 90_000_000)] {
+        let hold = proxy.leases[at].take(us, 1_000).unwrap();
+        proxy.leases[at].settle(us, hold, used);
+    }
+    talk(&mut book, &mut proxy, &mut us);
+    let fullest = |book: &Book, us, most| {
+        let limits = book.figures(now(us), &Wanted::Fullest(most)).limits;
+        limits.iter().map(|it| (it.id.unwrap().uuid().as_u128(), 0 < it.over_milli)).collect()
+    };
+    let first: Vec<(u128, bool)> = fullest(&book, us, 3);
+    assert_eq!(first, [(3, true), (2, false), (1, false)]);
+    let all: Vec<_> = fullest(&book, us, 9);
+    assert_eq!((all.len(), all[3].0), (4, 0));
+    let figures = book.figures(now(us), &Wanted::Ids);
+    assert_eq!((figures.ids.len(), figures.limits.len()), (4, 0));
 }
 
 #[test]

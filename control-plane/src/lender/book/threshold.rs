@@ -36,20 +36,13 @@ impl Book {
     pub(super) fn look(&mut self, now: Now) {
         let mut sums = metrics::Lent { learning: self.learning, ..metrics::Lent::default() };
         for (id, active) in &mut self.active {
-            let used_ppm = match &active.lent {
-                Lent::Lease => figures::lease(&self.leader, now, active.of).map(|it| {
-                    sums.leases = sums.leases.saturating_add(it.held.len());
-                    sums.over_milli = sums.over_milli.saturating_add(it.over_milli);
-                    it.used_ppm
-                }),
-                Lent::Window(windowed) => {
-                    let it = figures::window(windowed, now);
-                    sums.chunks = sums.chunks.saturating_add(it.held.len());
-                    sums.over_milli = sums.over_milli.saturating_add(it.over_milli);
-                    Some(it.used_ppm)
-                }
-            };
-            let Some(used_ppm) = used_ppm else { continue };
+            let Some(it) = figures::glance(&self.leader, now, active) else { continue };
+            match &active.lent {
+                Lent::Lease => sums.leases = sums.leases.saturating_add(it.holders),
+                Lent::Window(_) => sums.chunks = sums.chunks.saturating_add(it.holders),
+            }
+            sums.over_milli = sums.over_milli.saturating_add(it.over_milli);
+            let used_ppm = it.used_ppm;
             let Active { limit, crossed, .. } = active;
             let (passed, [warns, switches]) = crossed.at(limit, used_ppm);
             *crossed = passed;

@@ -14,6 +14,7 @@ use domain::{
             fund::{Drawn, Effect, Fund, FundStatus},
             message::{ChunkEntry, ChunkGrant, WindowId},
         },
+        lease::status::Glance,
         message::{Denied, Why},
     },
     time::Timestamp,
@@ -138,10 +139,14 @@ impl Windowed {
         self.fund.status(now.us)
     }
 
+    /// How full it is.
+    pub(super) fn glance(&self, now: Now) -> Glance {
+        Glance { over_milli: self.over_milli(), ..self.fund.glance(now.us) }
+    }
+
     /// What is out beyond all that was allowed.
-    pub(super) fn over_milli(&self, status: &FundStatus) -> u64 {
-        let out = status.granted_milli.unwrap_or(0).saturating_add(status.owing_milli);
-        out.saturating_sub(self.allowed_milli)
+    pub(super) fn over_milli(&self) -> u64 {
+        self.fund.out_milli().saturating_sub(self.allowed_milli)
     }
 
     /// Whether nobody holds anything of it.
@@ -227,7 +232,7 @@ mod tests {
     const NOW: Now = Now { us: 1_000_000, unix_ms: 1_000 };
 
     fn over(windowed: &Windowed) -> u64 {
-        windowed.over_milli(&windowed.status(NOW))
+        windowed.over_milli()
     }
 
     /// Does what it wants of the row, of which so much is out.

@@ -240,3 +240,26 @@ async fn what_was_not_used_is_there_for_the_next_and_what_was_used_beyond_is_owe
         })
         .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_spent_while_cut_off_is_counted_when_the_leader_is_there_again() {
+    let limit = but(&rpm(1, 960), |it| it.mode = Mode::Availability);
+    let stage = Stage::new(&[&limit]);
+    stage.cut.store(true, Ordering::SeqCst);
+    stage
+        .run(async {
+            for _ in 0..3 {
+                let passed = ask(&stage.meter, &[&limit]).await.unwrap();
+                assert_eq!(passed.parts()[0].verdict, Verdict::Fallback);
+                passed.settle(|_| 2 * MILLI);
+            }
+            stage.cut.store(false, Ordering::SeqCst);
+            sleep(Duration::from_secs(5)).await;
+            ask(&stage.meter, &[&limit]).await.unwrap().settle(|_| MILLI);
+            sleep(Duration::from_secs(3)).await;
+            let of = LeaseOf { limit: limit.id, generation: 1 };
+            let status = stage.leader.lock().unwrap().status(stage.now_us(), of).unwrap();
+            assert_eq!(status.used_milli, 7 * MILLI);
+        })
+        .await;
+}

@@ -219,9 +219,34 @@ async fn a_queue_has_an_end() {
             let at_once = waited
                 .iter()
                 .filter(|it| it.as_ref().unwrap_err().parts.last().unwrap().waited_ms < 1_000);
-            assert_eq!(at_once.count(), 1_100 - 1_024);
+            let whys: Vec<_> = at_once.map(|it| it.as_ref().unwrap_err()).collect();
+            assert_eq!(whys.len(), 1_100 - 1_024);
+            for it in whys {
+                assert_eq!(it.why, ShortWhy::Crowded, "it is not said to be used up");
+                assert_eq!(it.retry_after, Some(Duration::from_secs(1)));
+            }
         })
         .await;
+}
+
+/// One of whom nobody knows what is left refuses nobody who may go on without.
+#[tokio::test(start_paused = true)]
+async fn no_room_in_the_line_refuses_nobody_who_may_go_on_without() {
+    let strict = but(&rpm(1, 960), |it| it.mode = Mode::Availability);
+    let shadow = but(&rpm(2, 960), |it| it.action = Action::Shadow);
+    for (limit, verdict) in [(strict, Verdict::Fallback), (shadow, Verdict::Unknown)] {
+        let stage = Stage::new(&[&limit]);
+        stage.cut.store(true, std::sync::atomic::Ordering::SeqCst);
+        stage
+            .run(async {
+                let one = [&limit];
+                let all = crowd(&stage.meter, &one, 1_025).await;
+                let last = all.into_iter().next_back().unwrap();
+                let last = last.expect("it goes on");
+                assert_eq!((last.parts()[0].verdict, last.parts()[0].waited_ms), (verdict, 0));
+            })
+            .await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

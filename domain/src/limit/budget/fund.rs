@@ -221,7 +221,7 @@ impl Fund {
         }
     }
 
-    /// Time passed; call it every 50 ms, less often where nothing is borrowed.
+    /// Time passed; call it every 50 ms, whether anything is borrowed or not.
     pub fn tick(&mut self, now_us: u64) -> Vec<Effect> {
         let mut effects = Vec::new();
         self.borrowers.retain(|_, it| !it.is_forgotten(now_us));

@@ -12,7 +12,7 @@ use super::{
     message::{Entry, Grant},
     mutant::{Mutant, Rules},
     pool::{LEARNING, Pool, Said},
-    status::PoolStatus,
+    status::{Glance, PoolStatus},
 };
 use crate::{
     id::LimitId,
@@ -274,6 +274,12 @@ impl Leader {
     pub fn status(&self, now_us: u64, of: LeaseOf) -> Option<PoolStatus> {
         let pool = self.pools.get(&of.limit).filter(|it| it.of() == of)?;
         Some(pool.status(now_us))
+    }
+
+    /// How full a limit's pool is.
+    pub fn glance(&self, now_us: u64, of: LeaseOf) -> Option<Glance> {
+        let pool = self.pools.get(&of.limit).filter(|it| it.of() == of)?;
+        Some(pool.glance(now_us))
     }
 
     /// The answer to one entry; `None`: it comes later.

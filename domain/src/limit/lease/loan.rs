@@ -19,6 +19,8 @@ pub(super) struct Loan {
     /// What was sent and is not confirmed: one at a time, sent again as it is, so that
     /// it is applied once however often it comes.
     pub(super) sent: Option<Offer>,
+    /// When that was.
+    pub(super) sent_us: u64,
     /// Until then, by the leader's clock, the holder may use it.
     pub(super) expires_us: u64,
     pub(super) told: Told,
@@ -76,6 +78,7 @@ impl Loan {
             seq: 0,
             confirmed: Shape { rate_nano: 0, cap_milli: 0 },
             sent: None,
+            sent_us: 0,
             expires_us: 0,
             told: Told {
                 level_milli: 0,
@@ -117,7 +120,8 @@ impl Loan {
     }
 
     /// Sends a new shape, and a credit once.
-    pub(super) const fn offer(&mut self, shape: Shape, credit_milli: u64) {
+    pub(super) const fn offer(&mut self, now_us: u64, shape: Shape, credit_milli: u64) {
+        self.sent_us = now_us;
         self.sent = Some(Offer { seq: self.seq.saturating_add(1), shape, credit_milli });
     }
 

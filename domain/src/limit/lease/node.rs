@@ -269,6 +269,11 @@ impl<B: Bucket> Lease<B> {
         self.charge(now_us, used_milli.saturating_sub(hold.taken_milli()));
     }
 
+    /// Counts what was let through beside the lease, while the leader could not be asked.
+    pub const fn spent_beside(&mut self, milli: u64) {
+        self.spent_milli = self.spent_milli.saturating_add(milli);
+    }
+
     /// Counts a request that was refused for want of `milli`.
     pub fn refused(&mut self, now_us: u64, milli: u64) {
         self.last_us = self.last_us.max(now_us);

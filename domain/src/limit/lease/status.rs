@@ -32,6 +32,17 @@ pub struct PoolStatus {
     pub leases: Vec<LeaseStatus>,
 }
 
+/// How full a limit is, at a glance: of all of them, many times a minute.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Glance {
+    /// The used part, in millionths.
+    pub used_ppm: u32,
+    /// Let through beyond what the limit allows, in thousandths.
+    pub over_milli: u64,
+    /// Who holds something of it.
+    pub holders: usize,
+}
+
 /// How one lease stands at the leader: as its holder last told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeaseStatus {

@@ -1,7 +1,7 @@
 //! How a fund stands, for those who look at it.
 
 use super::Fund;
-use crate::limit::{Holder, budget::message::WindowId};
+use crate::limit::{Holder, budget::message::WindowId, lease::status::Glance};
 
 const MILLION: u128 = 1_000_000;
 
@@ -58,6 +58,18 @@ pub struct Borrowed {
 }
 
 impl Fund {
+    /// How full the open window is. What was let through beyond is not known here.
+    pub fn glance(&self, now_us: u64) -> Glance {
+        let holders = self.borrowers.values().filter(|it| it.is_live(now_us)).count();
+        Glance { used_ppm: self.used_ppm(now_us), over_milli: 0, holders }
+    }
+
+    /// What is out of the open window: drawn, or to be entered.
+    pub fn out_milli(&self) -> u64 {
+        let open = self.open.as_ref();
+        open.map_or(0, |it| it.granted_milli.unwrap_or(0).saturating_add(it.owing_milli))
+    }
+
     /// How it stands.
     pub fn status(&self, now_us: u64) -> FundStatus {
         let sum = |of: fn(&Borrowed) -> u64, all: &[Borrowed]| {

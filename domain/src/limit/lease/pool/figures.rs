@@ -5,7 +5,7 @@ use crate::limit::{
     bucket::Bucket,
     lease::{
         loan::Loan,
-        status::{LeaseStatus, PoolStatus},
+        status::{Glance, LeaseStatus, PoolStatus},
     },
     supply::Supply,
 };
@@ -46,10 +46,28 @@ impl Pool {
         self.tally.allowed_milli.saturating_add(refill)
     }
 
+    fn sum(&self, of: fn(&Loan) -> u64) -> u64 {
+        self.loans.values().map(of).fold(0, u64::saturating_add)
+    }
+
+    fn used_milli(&self) -> u64 {
+        self.tally.used_milli.saturating_add(self.sum(Loan::spent_milli))
+    }
+
+    fn over_milli(&self, now_us: u64) -> u64 {
+        let over = u128::from(self.used_milli()).saturating_sub(self.allowed_milli(now_us));
+        u64::try_from(over).unwrap_or(u64::MAX)
+    }
+
+    pub(in crate::limit::lease) fn glance(&self, now_us: u64) -> Glance {
+        Glance {
+            used_ppm: self.used_ppm(now_us),
+            over_milli: self.over_milli(now_us),
+            holders: self.loans.len(),
+        }
+    }
+
     pub(in crate::limit::lease) fn status(&self, now_us: u64) -> PoolStatus {
-        let sum = |of: fn(&Loan) -> u64| self.loans.values().map(of).fold(0, u64::saturating_add);
-        let used_milli = self.tally.used_milli.saturating_add(sum(Loan::spent_milli));
-        let over = u128::from(used_milli).saturating_sub(self.allowed_milli(now_us));
         PoolStatus {
             of: self.of,
             supply: self.supply,
@@ -57,11 +75,11 @@ impl Pool {
             free_milli: self.bucket.level_milli(now_us),
             own: self.bucket.shape(),
             granted: self.charged(),
-            used_milli,
-            reserved_milli: sum(|it| it.told.reserved_milli),
-            denied: self.tally.denied.saturating_add(sum(Loan::denied)),
+            used_milli: self.used_milli(),
+            reserved_milli: self.sum(|it| it.told.reserved_milli),
+            denied: self.tally.denied.saturating_add(self.sum(Loan::denied)),
             used_ppm: self.used_ppm(now_us),
-            over_milli: u64::try_from(over).unwrap_or(u64::MAX),
+            over_milli: self.over_milli(now_us),
             leases: self
                 .loans
                 .iter()

@@ -52,7 +52,7 @@ impl Pool {
         self.mark(now_us, holder, ask, credit, denied);
         match Kind::of(self.supply) {
             Kind::Flow => self.offer_flow(now_us, holder, credit),
-            Kind::Seats => self.offer_seats(holder, entry, credit),
+            Kind::Seats => self.offer_seats(now_us, holder, entry, credit),
         }
         denied
     }
@@ -64,7 +64,7 @@ impl Pool {
         self.mark(now_us, holder, ask, credit, None);
         match Kind::of(self.supply) {
             Kind::Flow => self.offer_flow(now_us, holder, credit),
-            Kind::Seats => self.offer_more_seats(holder, credit),
+            Kind::Seats => self.offer_more_seats(now_us, holder, credit),
         }
         self.fit(now_us);
         self.push(now_us, holder);
@@ -155,7 +155,8 @@ impl Pool {
         (ahead, u64::try_from(hungry.len()).unwrap_or(u64::MAX))
     }
 
-    /// Says when there is enough; takes back what others do not need, if that is sooner.
+    /// Says when there is enough; takes back what others do not need, if that is sooner. What
+    /// was called in and did not come in time is not hoped for any more.
     pub(super) fn deny(&mut self, now_us: u64, holder: Holder, wanted_milli: u64) -> Denied {
         let level = u64::try_from(self.bucket.level_milli(now_us)).unwrap_or(0);
         let refill_us = self.refill_us(now_us, wanted_milli);
@@ -215,14 +216,14 @@ impl Pool {
         let over = level.saturating_sub(credit_milli).saturating_sub(room.saturating_sub(grows));
         let along = over.min(grows.saturating_sub(due)).min(shape.cap_milli.saturating_sub(filled));
         let credit = due.saturating_add(along);
-        loan.offer(shape, credit);
+        loan.offer(now_us, shape, credit);
         if 0 < credit {
             loan.lent_us = now_us;
         }
         self.bucket.debit(now_us, credit);
     }
 
-    fn offer_seats(&mut self, holder: Holder, entry: &Entry, credit_milli: u64) {
+    fn offer_seats(&mut self, now_us: u64, holder: Holder, entry: &Entry, credit_milli: u64) {
         let Some(loan) = self.loans.get_mut(&holder) else { return };
         let attaches = entry.held.is_none();
         if credit_milli == 0 && !attaches {
@@ -231,13 +232,13 @@ impl Pool {
         // Requests that outlived the lease before still have their seats.
         let had = if attaches { entry.reserved_milli } else { loan.confirmed.cap_milli };
         let cap_milli = had.saturating_add(credit_milli);
-        loan.offer(Shape { rate_nano: 0, cap_milli }, credit_milli);
+        loan.offer(now_us, Shape { rate_nano: 0, cap_milli }, credit_milli);
     }
 
-    fn offer_more_seats(&mut self, holder: Holder, credit_milli: u64) {
+    fn offer_more_seats(&mut self, now_us: u64, holder: Holder, credit_milli: u64) {
         let Some(loan) = self.loans.get_mut(&holder) else { return };
         let cap_milli = loan.confirmed.cap_milli.saturating_add(credit_milli);
-        loan.offer(Shape { rate_nano: 0, cap_milli }, credit_milli);
+        loan.offer(now_us, Shape { rate_nano: 0, cap_milli }, credit_milli);
     }
 
     /// Takes back what holders have too much of: of the refill when their demand fell, of
@@ -269,7 +270,7 @@ impl Pool {
                 shape.cap_milli -= shape.cap_milli % MILLI;
             }
             if shape != had {
-                loan.offer(shape, 0);
+                loan.offer(now_us, shape, 0);
                 self.push(now_us, holder);
             }
         }

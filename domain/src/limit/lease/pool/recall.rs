@@ -41,7 +41,8 @@ impl Pool {
         missing_milli: u64,
         refill_us: u64,
     ) -> bool {
-        let on_its_way = self.loans.iter().any(|(it, loan)| *it != asker && is_called_in(loan));
+        let on_its_way =
+            self.loans.iter().any(|(it, loan)| *it != asker && self.comes_back(now_us, loan));
         let idle: Vec<_> = self
             .loans
             .iter()
@@ -63,7 +64,7 @@ impl Pool {
             }
             let Some(loan) = self.loans.get_mut(&holder) else { continue };
             let cap_milli = loan.ready_milli().saturating_sub(idle);
-            loan.offer(Shape { rate_nano: loan.confirmed.rate_nano, cap_milli }, 0);
+            loan.offer(now_us, Shape { rate_nano: loan.confirmed.rate_nano, cap_milli }, 0);
             self.push(now_us, holder);
             left = left.saturating_sub(idle);
         }
@@ -74,7 +75,8 @@ impl Pool {
     /// whether some come back.
     pub(super) fn recall_seats(&mut self, now_us: u64, asker: Holder, missing_milli: u64) -> bool {
         let mut left = missing_milli;
-        let mut comes = self.loans.iter().any(|(it, loan)| *it != asker && is_called_in(loan));
+        let mut comes =
+            self.loans.iter().any(|(it, loan)| *it != asker && self.comes_back(now_us, loan));
         for holder in self.others(asker) {
             let Some(loan) = self.loans.get_mut(&holder).filter(|it| it.sent.is_none()) else {
                 continue;
@@ -82,7 +84,7 @@ impl Pool {
             let back = loan.ready_milli().min(left);
             if 0 < back {
                 let cap_milli = loan.confirmed.cap_milli.saturating_sub(back);
-                loan.offer(Shape { rate_nano: 0, cap_milli }, 0);
+                loan.offer(now_us, Shape { rate_nano: 0, cap_milli }, 0);
                 self.push(now_us, holder);
                 left = left.saturating_sub(back);
                 comes = true;
@@ -102,7 +104,7 @@ impl Pool {
                 .nudge
                 .is_some_and(|it| !it.answered && now_us < it.at_us.saturating_add(ANSWER_US));
             // Seats come back at any moment, whenever a request ends.
-            asked || is_called_in(loan) || (seats && has_any(loan))
+            asked || self.comes_back(now_us, loan) || (seats && has_any(loan))
         })
     }
 
@@ -123,7 +125,11 @@ impl Pool {
             let (had, ready) = (loan.confirmed, loan.ready_milli());
             let kept = had.cap_milli.saturating_sub(ready);
             if had.rate_nano == 0 && 1 < kept {
-                loan.offer(Shape { rate_nano: 0, cap_milli: ready.saturating_add(kept / 2) }, 0);
+                loan.offer(
+                    now_us,
+                    Shape { rate_nano: 0, cap_milli: ready.saturating_add(kept / 2) },
+                    0,
+                );
                 self.push(now_us, holder);
             }
         }
@@ -143,12 +149,24 @@ impl Pool {
         }
     }
 
+    /// Whether something that lay ready at a holder may be on its way back: it was asked for
+    /// so lately that the answer takes no longer.
+    fn comes_back(&self, now_us: u64, loan: &Loan) -> bool {
+        let Some(sent) = loan.sent.filter(|_| is_called_in(loan)) else { return false };
+        // Room that nothing lies in brings nothing.
+        let ready = match Kind::of(self.supply) {
+            Kind::Flow => loan.ready_milli().saturating_sub(sent.shape.cap_milli),
+            Kind::Seats => loan.ready_milli(),
+        };
+        0 < ready && now_us < loan.sent_us.saturating_add(ANSWER_US)
+    }
+
     fn others(&self, asker: Holder) -> Vec<Holder> {
         self.loans.keys().copied().filter(|it| *it != asker).collect()
     }
 }
 
-/// Whether a holder was asked to give something back.
+/// Whether a holder was asked to give something back, and did not say that it has.
 fn is_called_in(loan: &Loan) -> bool {
     loan.sent
         .is_some_and(|it| it.credit_milli == 0 && it.shape.cap_milli < loan.confirmed.cap_milli)
