@@ -247,7 +247,7 @@ fn an_array_is_begun_and_ended() {
 fn a_stream_has_a_bound() {
     let mut answering = answering(true, Told::Events);
     answering.left = STREAM.len() + 10;
-    let begun = answering.push(STREAM[..80].as_bytes());
+    let begun = answering.push(&STREAM.as_bytes()[..80]);
     assert!(!begun.is_empty() && !answering.is_over());
     let told = answering.push(&[b'x'; 1_000]);
     assert!(answering.is_over() && !told.is_empty());

@@ -41,7 +41,8 @@ fuzz_target!(|input: &[u8]| {
         }
     }
     let target = plan.target(plan.from);
-    let _ = translate::read_count(plan.to, plan.body, path).map(|it| translate::count(&it, &target));
+    let _ =
+        translate::read_count(plan.to, plan.body, path).map(|it| translate::count(&it, &target));
     if let Ok(errand) = translate::embed(plan.to, plan.body, &target) {
         let _ = errand.way.back(plan.body);
     }
