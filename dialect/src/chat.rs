@@ -20,6 +20,7 @@ pub use sources::Medium;
 pub use tool::{Tool, ToolChoice, ToolKind};
 
 use crate::json::Json;
+use std::collections::HashSet;
 
 /// A conversation to be continued.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -75,6 +76,16 @@ pub struct Request {
 }
 
 impl Request {
+    /// The names of the tools that a caller allows; `None`: it names none, and all are allowed.
+    pub(crate) fn allowed_tools(&self) -> Option<HashSet<&str>> {
+        match self.tool_choice.as_ref()? {
+            ToolChoice::Allowed { names, .. } => Some(names.iter().map(String::as_str).collect()),
+            ToolChoice::Auto | ToolChoice::None | ToolChoice::Required | ToolChoice::One { .. } => {
+                None
+            }
+        }
+    }
+
     /// Whether there is nothing in it but empty texts and thoughts.
     pub(crate) fn says_nothing(&self) -> bool {
         let parts = self.turns.iter().flat_map(|it| &it.parts);

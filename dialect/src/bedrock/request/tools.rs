@@ -32,7 +32,7 @@ pub(super) fn write<'a>(
 ) -> Result<Option<ToolConfig<'a>>, Refused> {
     let family = Family::of(target.model);
     let mut tools = Vec::with_capacity(request.tools.len());
-    let allowed = allowed(request);
+    let allowed = request.allowed_tools();
     let is_allowed = |it: &&chat::Tool| allowed.as_ref().is_none_or(|all| all.contains(&*it.name));
     for tool in request.tools.iter().filter(is_allowed) {
         tools.push(Tool::ToolSpec(spec(tool, target, notes)?));
@@ -87,22 +87,6 @@ pub(super) fn emulation<'a>(
     let spec = ToolSpec { name, description, input_schema: InputSchema { json }, strict: false };
     let tool_choice = Some(ToolChoice::Tool { name });
     Ok(ToolConfig { tools: vec![Tool::ToolSpec(spec)], tool_choice })
-}
-
-/// The names that a caller allows; `None`: all.
-fn allowed(request: &Request) -> Option<BTreeSet<&str>> {
-    match &request.tool_choice {
-        Some(chat::ToolChoice::Allowed { names, .. }) => {
-            Some(names.iter().map(String::as_str).collect())
-        }
-        Some(
-            chat::ToolChoice::Auto
-            | chat::ToolChoice::None
-            | chat::ToolChoice::Required
-            | chat::ToolChoice::One { .. },
-        )
-        | None => None,
-    }
 }
 
 fn spec<'a>(

@@ -8,7 +8,7 @@ use crate::{
 };
 use domain::catalog::Quirk;
 use serde_json::json;
-use std::{borrow::Cow, collections::HashSet};
+use std::borrow::Cow;
 
 /// The tools and which of them is to be called.
 pub(super) fn write<'a>(
@@ -17,7 +17,7 @@ pub(super) fn write<'a>(
     notes: &mut Notes,
 ) -> Result<(Vec<Tool<'a>>, Option<ToolChoice<'a>>), Refused> {
     let mut tools = Vec::with_capacity(request.tools.len());
-    let allowed = allowed(request);
+    let allowed = request.allowed_tools();
     let is_allowed =
         |it: &&chat::Tool| allowed.as_ref().is_none_or(|names| names.contains(it.name.as_str()));
     for tool in request.tools.iter().filter(is_allowed) {
@@ -31,22 +31,6 @@ pub(super) fn write<'a>(
     }
     let choice = choice(request, !tools.is_empty(), target, notes);
     Ok((tools, choice))
-}
-
-/// The names that a caller allows; `None`: it names none, and all are allowed.
-fn allowed(request: &Request) -> Option<HashSet<&str>> {
-    match &request.tool_choice {
-        Some(chat::ToolChoice::Allowed { names, .. }) => {
-            Some(names.iter().map(String::as_str).collect())
-        }
-        Some(
-            chat::ToolChoice::Auto
-            | chat::ToolChoice::None
-            | chat::ToolChoice::Required
-            | chat::ToolChoice::One { .. },
-        )
-        | None => None,
-    }
 }
 
 fn function<'a>(
